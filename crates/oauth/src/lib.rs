@@ -1,0 +1,28 @@
+//! Wire types and decisions that the IAM service, the verifier and the browser module share.
+//!
+//! Everything here is pure: no clock, no randomness, no network, no storage. Whoever calls supplies the time
+//! ([`Timestamp`]) and the random bytes, and carries out what was decided. The crate compiles for wasm32 and natively.
+//!
+//! What it is not: an OAuth server. The service in `crates/iam` reads requests, asks this crate, and talks to the store.
+//!
+//! ```
+//! use sessionmint_oauth::{Scope, Timestamp};
+//!
+//! let asked: Scope = "notes:write notes:read".parse()?;
+//! let allowed: Scope = "account notes:read".parse()?;
+//! assert_eq!(asked.intersection(&allowed).to_string(), "notes:read");
+//! assert_eq!(Timestamp::from_secs(60).plus_secs(300).secs(), 360);
+//! # Ok::<(), sessionmint_oauth::InvalidScope>(())
+//! ```
+
+pub mod claims;
+pub mod client;
+pub mod id;
+pub mod scope;
+pub mod time;
+
+pub use claims::AccessTokenClaims;
+pub use client::BrowserClient;
+pub use id::{ClientId, InvalidId, SessionId, SessionKeyHash, UserId};
+pub use scope::{InvalidScope, Scope};
+pub use time::Timestamp;

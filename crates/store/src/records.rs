@@ -1,0 +1,108 @@
+//! What is stored.
+
+use std::fmt;
+
+use sessionmint_oauth::{ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId};
+
+/// A person who can sign in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// The `sub` of their tokens, never reused.
+    pub id: UserId,
+    /// What they type to sign in, unique byte for byte.
+    pub username: String,
+    /// PHC string, or `None` for someone who signs in elsewhere.
+    pub password_hash: Option<String>,
+    /// What they may be granted; `None` is everything that the client may ask for.
+    pub scopes: Option<Scope>,
+    /// Set while they may not sign in.
+    pub disabled_at: Option<Timestamp>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("id", &self.id).field("disabled_at", &self.disabled_at).finish_non_exhaustive()
+    }
+}
+
+/// A user to be added.
+#[derive(Clone)]
+pub struct NewUser {
+    /// See [`User::id`].
+    pub id: UserId,
+    /// See [`User::username`].
+    pub username: String,
+    /// See [`User::password_hash`].
+    pub password_hash: Option<String>,
+    /// See [`User::scopes`].
+    pub scopes: Option<Scope>,
+    /// See [`User::created_at`].
+    pub created_at: Timestamp,
+}
+
+/// A live session as stored. Whether it is still good *now* is decided by `sessionmint_oauth`, not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Public id, the `sid` claim.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// What that user may be granted, as of this read; `None` is everything that the client may ask for.
+    pub user_scopes: Option<Scope>,
+    /// The browser client where the sign-in happened.
+    pub client_id: ClientId,
+    /// When the user proved who they are.
+    pub auth_time: Timestamp,
+    /// Last known user input.
+    pub last_activity: Timestamp,
+    /// Nothing is minted after this, whatever the activity.
+    pub absolute_end: Timestamp,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// Whether the cookie outlives the browser ("stay signed in").
+    pub persistent: bool,
+    /// The browser's `User-Agent` at sign-in, at most 256 bytes, for the account page.
+    pub user_agent: String,
+}
+
+/// A session to be started.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// SHA-256 of the new cookie value.
+    pub key_hash: SessionKeyHash,
+    /// See [`Session::id`].
+    pub id: SessionId,
+    /// See [`Session::user_id`].
+    pub user_id: UserId,
+    /// See [`Session::client_id`].
+    pub client_id: ClientId,
+    /// Sign-in time; also the creation time and the first activity.
+    pub now: Timestamp,
+    /// See [`Session::absolute_end`].
+    pub absolute_end: Timestamp,
+    /// See [`Session::persistent`].
+    pub persistent: bool,
+    /// See [`Session::user_agent`].
+    pub user_agent: String,
+}
+
+/// A signing key as stored.
+#[derive(Clone)]
+pub struct SigningKeyRow {
+    /// `kid` in the JWKS and in token headers.
+    pub kid: String,
+    /// JOSE algorithm name, e.g. `ES256`.
+    pub alg: String,
+    /// PKCS#8 DER of the private key.
+    pub pkcs8: Vec<u8>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl fmt::Debug for SigningKeyRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKeyRow").field("kid", &self.kid).field("alg", &self.alg).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,160 @@
+//! The commands that every engine carries out.
+
+use async_trait::async_trait;
+use sessionmint_oauth::{BrowserClient, ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId};
+
+use crate::{NewSession, NewUser, Session, SigningKeyRow, User};
+
+/// The engine could not answer. Nothing is known of the command's effect unless the engine says so.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Locked, full, read-only, unreachable, or shutting down: worth trying again.
+    #[error("storage is unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read as what it should be.
+    #[error("stored data is damaged: {0}")]
+    Corrupt(String),
+}
+
+/// Outcome of [`Users::add_user`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddUser {
+    /// The user is there now.
+    Added,
+    /// Someone else has that name.
+    NameTaken,
+}
+
+/// Outcome of a change to one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Done.
+    Done,
+    /// There is no such record, or it was not in the state that the command requires.
+    NotFound,
+}
+
+/// Outcome of [`Sessions::start_session`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartSession {
+    /// The session is live; `evicted` older ones of the same user were ended to keep to the maximum.
+    Started {
+        /// How many were ended.
+        evicted: u32,
+    },
+    /// The user was disabled or deleted in the meantime: nothing was stored.
+    UserGone,
+}
+
+/// Outcome of [`Clients::add_client`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddClient {
+    /// The client is there now.
+    Added,
+    /// Another client has that id.
+    IdTaken,
+    /// An origin belongs to another client already.
+    OriginTaken {
+        /// The origin in question.
+        origin: String,
+        /// Whose it is.
+        client_id: ClientId,
+    },
+}
+
+/// Outcome of [`Keys::add_first_key`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddKey {
+    /// It is the first key and in use.
+    Added,
+    /// There was a key already; nothing changed.
+    Exists,
+}
+
+/// Which sessions of a user a command ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndSessions {
+    /// Every one.
+    All,
+    /// Every one but this.
+    AllBut(SessionId),
+}
+
+/// People.
+#[async_trait]
+pub trait Users: Send + Sync {
+    /// Adds a user unless the name is taken.
+    async fn add_user(&self, user: NewUser) -> Result<AddUser, StoreError>;
+    /// Finds by exact name.
+    async fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError>;
+    /// Finds by id.
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
+    /// All users by name, `limit` of them after `after`.
+    async fn users(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError>;
+    /// Sets a password and, in the same transaction, ends sessions.
+    async fn set_password(&self, id: &UserId, hash: String, end: EndSessions) -> Result<Change, StoreError>;
+    /// Replaces a hash by a stronger one of the same password, only if it is still `old`: a sign-in must not undo a
+    /// password change that it raced with. Sessions stay.
+    async fn upgrade_password_hash(&self, id: &UserId, old: &str, new: String) -> Result<Change, StoreError>;
+    /// Disables (`Some`) or enables (`None`) and, when disabling, ends every session in the same transaction.
+    async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<Change, StoreError>;
+    /// Sets what the user may be granted; see [`User::scopes`].
+    async fn set_user_scopes(&self, id: &UserId, scopes: Option<Scope>) -> Result<Change, StoreError>;
+}
+
+/// Sessions. Ending one removes its row, so an ended session cannot come back.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Starts a session, ends `replaces` if it is a session, and ends the user's oldest beyond `max_per_user`, all at once.
+    async fn start_session(
+        &self,
+        session: NewSession,
+        replaces: Option<SessionKeyHash>,
+        max_per_user: u32,
+    ) -> Result<StartSession, StoreError>;
+    /// The session behind a cookie; `None` too while its user is disabled.
+    async fn session(&self, key: &SessionKeyHash) -> Result<Option<Session>, StoreError>;
+    /// Moves `last_activity` forward to `at`; never back. A session that is gone stays gone.
+    async fn touch_session(&self, key: &SessionKeyHash, at: Timestamp) -> Result<Change, StoreError>;
+    /// Ends the session behind a cookie.
+    async fn end_session(&self, key: &SessionKeyHash) -> Result<Change, StoreError>;
+    /// A user's sessions, newest first.
+    async fn sessions_of(&self, user: &UserId) -> Result<Vec<Session>, StoreError>;
+    /// Ends one session by its public id, only if it is this user's.
+    async fn end_session_of(&self, user: &UserId, id: &SessionId) -> Result<Change, StoreError>;
+    /// Ends a user's sessions; says how many.
+    async fn end_sessions_of(&self, user: &UserId, which: EndSessions) -> Result<u32, StoreError>;
+    /// Removes rows whose absolute end is before `now` or whose last activity is before `idle_before`; says how many.
+    async fn purge_sessions(&self, now: Timestamp, idle_before: Timestamp) -> Result<u32, StoreError>;
+}
+
+/// Registered clients. Changes by another process (the CLI beside a running service) are seen at once.
+#[async_trait]
+pub trait Clients: Send + Sync {
+    /// Adds a client unless its id or one of its origins is taken.
+    async fn add_client(&self, client: BrowserClient, now: Timestamp) -> Result<AddClient, StoreError>;
+    /// Replaces the client of the same id; the same conflicts as [`Clients::add_client`] but for itself.
+    async fn replace_client(&self, client: BrowserClient) -> Result<Option<AddClient>, StoreError>;
+    /// Removes a client and, in the same transaction, its origins.
+    async fn remove_client(&self, id: &ClientId) -> Result<Change, StoreError>;
+    /// The client that an origin belongs to, byte for byte.
+    async fn client_by_origin(&self, origin: &str) -> Result<Option<BrowserClient>, StoreError>;
+    /// Finds by id.
+    async fn client(&self, id: &ClientId) -> Result<Option<BrowserClient>, StoreError>;
+    /// All clients by id.
+    async fn clients(&self) -> Result<Vec<BrowserClient>, StoreError>;
+}
+
+/// Signing keys.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// Stores a key if there is none yet, so that two instances that start together end with the same one.
+    async fn add_first_key(&self, key: SigningKeyRow) -> Result<AddKey, StoreError>;
+    /// All keys, oldest first.
+    async fn keys(&self) -> Result<Vec<SigningKeyRow>, StoreError>;
+}
+
+/// All of it: what the service is given.
+pub trait Store: Users + Sessions + Clients + Keys {}
+
+impl<T: Users + Sessions + Clients + Keys> Store for T {}
