@@ -5,12 +5,13 @@
 //! answer: callers turn it into 503, never into "no such session".
 //!
 //! # Writing an engine
-//! Implement the four traits, then run [`contract`] against it; an engine is right when that suite passes.
+//! Implement the four traits, then run `contract` (feature `contract`) against it; an engine is right when that suite passes.
 
 mod records;
 mod traits;
 
 pub use records::{NewSession, NewUser, Session, SigningKeyRow, User};
 pub use traits::{
-    AddClient, AddKey, AddUser, Change, Clients, EndSessions, Keys, Sessions, StartSession, Store, StoreError, Users,
+    AddClient, AddKey, AddUser, Change, Clients, EndSessions, Keys, ReplaceClient, Sessions, StartSession, Store,
+    StoreError, Users,
 };

@@ -62,6 +62,22 @@ pub enum AddClient {
     },
 }
 
+/// Outcome of [`Clients::replace_client`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplaceClient {
+    /// The client is as asked now.
+    Replaced,
+    /// There is no client of that id.
+    NotFound,
+    /// An origin belongs to another client; nothing changed.
+    OriginTaken {
+        /// The origin in question.
+        origin: String,
+        /// Whose it is.
+        client_id: ClientId,
+    },
+}
+
 /// Outcome of [`Keys::add_first_key`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddKey {
@@ -97,15 +113,20 @@ pub trait Users: Send + Sync {
     /// password change that it raced with. Sessions stay.
     async fn upgrade_password_hash(&self, id: &UserId, old: &str, new: String) -> Result<Change, StoreError>;
     /// Disables (`Some`) or enables (`None`) and, when disabling, ends every session in the same transaction.
+    /// Someone who is disabled already keeps the earlier time.
     async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<Change, StoreError>;
     /// Sets what the user may be granted; see [`User::scopes`].
     async fn set_user_scopes(&self, id: &UserId, scopes: Option<Scope>) -> Result<Change, StoreError>;
+    /// Removes a user and, in the same transaction, their sessions. Ids are random, so none is ever reused.
+    async fn remove_user(&self, id: &UserId) -> Result<Change, StoreError>;
 }
 
 /// Sessions. Ending one removes its row, so an ended session cannot come back.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Starts a session, ends `replaces` if it is a session, and ends the user's oldest beyond `max_per_user`, all at once.
+    /// Starts a session, ends `replaces` if it is a session (anyone's), and ends the user's oldest beyond `max_per_user`,
+    /// all at once. "Oldest" goes by the order of arrival, so a clock that jumps back cannot evict the new one; it stays
+    /// whatever the maximum.
     async fn start_session(
         &self,
         session: NewSession,
@@ -122,6 +143,8 @@ pub trait Sessions: Send + Sync {
     async fn sessions_of(&self, user: &UserId) -> Result<Vec<Session>, StoreError>;
     /// Ends one session by its public id, only if it is this user's.
     async fn end_session_of(&self, user: &UserId, id: &SessionId) -> Result<Change, StoreError>;
+    /// Ends one session by its public id, whoever it belongs to: for the operator, never for a user's request.
+    async fn end_session_by_id(&self, id: &SessionId) -> Result<Change, StoreError>;
     /// Ends a user's sessions; says how many.
     async fn end_sessions_of(&self, user: &UserId, which: EndSessions) -> Result<u32, StoreError>;
     /// Removes rows whose absolute end is before `now` or whose last activity is before `idle_before`; says how many.
@@ -133,8 +156,8 @@ pub trait Sessions: Send + Sync {
 pub trait Clients: Send + Sync {
     /// Adds a client unless its id or one of its origins is taken.
     async fn add_client(&self, client: BrowserClient, now: Timestamp) -> Result<AddClient, StoreError>;
-    /// Replaces the client of the same id; the same conflicts as [`Clients::add_client`] but for itself.
-    async fn replace_client(&self, client: BrowserClient) -> Result<Option<AddClient>, StoreError>;
+    /// Replaces the client of the same id, its origins included, unless one of them is another client's.
+    async fn replace_client(&self, client: BrowserClient) -> Result<ReplaceClient, StoreError>;
     /// Removes a client and, in the same transaction, its origins.
     async fn remove_client(&self, id: &ClientId) -> Result<Change, StoreError>;
     /// The client that an origin belongs to, byte for byte.
