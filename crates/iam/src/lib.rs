@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The IAM service as a library: sign-in, sessions, and short-lived access tokens minted from the session cookie.
+//!
+//! [`App`] holds everything that the endpoints share and is built by [`App::builder`]; [`http::router`] turns it into an
+//! axum router. The binary `sessionmint` adds configuration files, the command line and the listener; tests build the
+//! same [`App`] with a clock they move and a seeded random source (see [`testing`]).
+//!
+//! What it is not: the decisions. Those are pure functions in `sessionmint_oauth`; a handler loads, asks, stores, signs.
+//! Where to look: `http/<endpoint>.rs` is one endpoint each, `keys` signs, `login` proves who somebody is.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod login;
+pub mod random;
+
+pub use app::{App, AppBuilder, BuildError};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::Config;
+pub use random::{Random, RandomError, SystemRandom};

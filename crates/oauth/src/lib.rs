@@ -18,11 +18,13 @@
 pub mod claims;
 pub mod client;
 pub mod id;
+pub mod issuer;
 pub mod scope;
 pub mod time;
 
 pub use claims::AccessTokenClaims;
 pub use client::BrowserClient;
 pub use id::{ClientId, InvalidId, SessionId, SessionKeyHash, UserId};
+pub use issuer::{InvalidIssuer, Issuer};
 pub use scope::{InvalidScope, Scope};
 pub use time::Timestamp;
