@@ -1,0 +1,33 @@
+// Counts the requests that the browser really sent, by its own resource timing: an observer that the code under
+// observation knows nothing of.
+
+/** What a request was for. */
+export type WireKind = "token" | "login" | "notes" | "account";
+
+export interface WireEntry {
+  kind: WireKind;
+  /** Milliseconds on the page's monotonic clock. */
+  at: number;
+  durationMs: number;
+  /** HTTP status; 0 when there was no answer or the browser does not tell. */
+  status: number;
+}
+
+/** Calls `seen` for every finished request to the API host that belongs to the flow. */
+export function watchWire(api: string, iam: string, seen: (entry: WireEntry) => void): void {
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries() as PerformanceResourceTiming[]) {
+      const kind = kindOf(entry.name, api, iam);
+      if (kind) seen({ kind, at: entry.startTime, durationMs: entry.duration, status: entry.responseStatus ?? 0 });
+    }
+  });
+  observer.observe({ type: "resource", buffered: true });
+}
+
+function kindOf(address: string, api: string, iam: string): WireKind | undefined {
+  if (address === `${iam}/oauth/token`) return "token";
+  if (address === `${iam}/passwordlogin`) return "login";
+  if (address.startsWith(`${iam}/sessions`) || address === `${iam}/userinfo`) return "account";
+  if (address === `${api}/notes` || address.startsWith(`${api}/notes/`)) return "notes";
+  return undefined;
+}
