@@ -15,16 +15,23 @@
 //! # Ok::<(), sessionmint_oauth::InvalidScope>(())
 //! ```
 
+pub mod challenge;
 pub mod claims;
 pub mod client;
 pub mod id;
 pub mod issuer;
+pub mod jwk;
+pub mod jwt;
 pub mod scope;
 pub mod time;
+mod unique;
 
+pub use challenge::BearerChallenge;
 pub use claims::AccessTokenClaims;
 pub use client::BrowserClient;
 pub use id::{ClientId, InvalidId, SessionId, SessionKeyHash, UserId};
 pub use issuer::{InvalidIssuer, Issuer};
+pub use jwk::{Algorithm, InvalidKeySet, KeyMaterial, VerificationKey, VerificationKeys};
+pub use jwt::{ExpectedClaims, SignedToken, TokenRefusal, UnverifiedToken};
 pub use scope::{InvalidScope, Scope};
 pub use time::Timestamp;
