@@ -1,2 +1,53 @@
-//! Placeholder.
-fn main() {}
+//! Developer commands: `cargo xtask demo | test | package | setup`.
+//!
+//! Each command sets up what is missing on a machine that has Rust, Node and package registries, says what it does when
+//! it takes long, and is quick when nothing is missing. What it is not: part of the product; nothing ships from here.
+
+mod debian;
+mod demo;
+mod fresh;
+mod npm;
+mod package;
+mod sh;
+mod test;
+mod wasm;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of sessionmint.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the demo: the IAM service, a sample service behind a gateway, and the app. Ctrl-C stops it.
+    Demo(demo::Options),
+    /// Run every check and test that CI runs; ends with the line `N passed, N failed`.
+    Test(test::Options),
+    /// Build the npm package into crates/browser/pkg and pack the tarball.
+    Package,
+    /// Install and build what the other commands need, then stop.
+    Setup,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Package => package::pack(),
+        Command::Setup => test::setup(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The npm package: wasm → bindings → wasm-opt → `crates/browser/pkg`, and the tarball.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use base64::Engine as _;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::{fresh, npm, sh, wasm};
+
+const CRATE: &str = "sessionmint_browser";
+const TOOLS: &str = "crates/xtask/npm";
+
+/// Where the package is laid out: what `npm publish` would take.
+pub(crate) fn folder() -> PathBuf {
+    sh::root().join("crates/browser/pkg")
+}
+
+/// Brings `crates/browser/pkg` up to date.
+pub(crate) fn build() -> Result<()> {
+    npm::install(TOOLS)?;
+    wasm::build(&["sessionmint-browser"], "wasm")?;
+    let module = wasm::artefact(CRATE, "wasm");
+    let source = sh::root().join("crates/browser");
+    let inputs = [
+        module.clone(),
+        source.join("js"),
+        source.join("package.json"),
+        source.join("README.md"),
+        sh::root().join("crates/xtask/src/package.rs"),
+    ];
+    fresh::unless("package", &inputs, &[folder().join("package.json")], || {
+        sh::step("assembling the npm package");
+        assemble(&module, &source)
+    })?;
+    Ok(())
+}
+
+/// `cargo xtask package`: builds, then packs the tarball into `target/package`.
+pub(crate) fn pack() -> Result<()> {
+    build()?;
+    let out = sh::target().join("package");
+    std::fs::create_dir_all(&out)?;
+    let mut pack = npm::npm(&folder(), ["pack", "--silent", "--pack-destination"]);
+    let name = sh::read(pack.arg(&out))?;
+    println!(
+        "{}",
+        out.join(name.lines().last().unwrap_or_default()).display()
+    );
+    Ok(())
+}
+
+fn assemble(module: &Path, source: &Path) -> Result<()> {
+    let work = sh::target().join("xtask/bindgen");
+    let pkg = folder();
+    for folder in [&work, &pkg] {
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+        std::fs::create_dir_all(folder)?;
+    }
+    Bindgen::new()
+        .input_path(module)
+        .out_name(CRATE)
+        .web(true)?
+        .typescript(false)
+        .omit_default_module_path(true)
+        .generate(&work)
+        .context("wasm-bindgen could not make the bindings")?;
+    let optimised = pkg.join("sessionmint.wasm");
+    optimise(&work.join(format!("{CRATE}_bg.wasm")), &optimised)?;
+    std::fs::copy(work.join(format!("{CRATE}.js")), pkg.join("bindings.js"))?;
+    std::fs::write(pkg.join("inline.js"), inline(&std::fs::read(&optimised)?)?)?;
+    copy_folder(&source.join("js"), &pkg)?;
+    for file in ["package.json", "README.md"] {
+        std::fs::copy(source.join(file), pkg.join(file))
+            .with_context(|| format!("crates/browser/{file}"))?;
+    }
+    for file in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        std::fs::copy(sh::root().join(file), pkg.join(file)).with_context(|| file.to_owned())?;
+    }
+    Ok(())
+}
+
+/// Shrinks the module with exactly the features that rustc emitted (wasm-opt reads them from the module), and lets an
+/// engine compile the result, so that a module no browser takes never leaves this machine.
+fn optimise(input: &Path, output: &Path) -> Result<()> {
+    let tool = sh::root().join(TOOLS).join("node_modules/.bin/wasm-opt");
+    let mut optimise = sh::cmd("node", [tool.as_os_str()]);
+    optimise.args([
+        "-Oz",
+        "--strip-debug",
+        "--strip-producers",
+        "--strip-target-features",
+        "-o",
+    ]);
+    sh::quiet(optimise.arg(output).arg(input))?;
+    let compile = "new WebAssembly.Module(require('fs').readFileSync(process.argv[1]))";
+    sh::quiet(sh::cmd("node", ["-e", compile]).arg(output))
+        .context("the optimised module does not compile")
+}
+
+/// The module as a script: base64 of gzipped bytes, which a bundle's own gzip hardly grows.
+fn inline(wasm: &[u8]) -> Result<String> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(wasm)?;
+    let text = base64::engine::general_purpose::STANDARD.encode(gzip.finish()?);
+    Ok(format!(
+        "// The wasm module, gzipped, in base64. Generated.\nexport default \"{text}\";\n"
+    ))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir_all(&target)?;
+            copy_folder(&entry.path(), &target)?;
+        } else if target.exists() {
+            bail!(
+                "crates/browser/js/{} would overwrite a generated file",
+                entry.file_name().to_string_lossy()
+            );
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! The suites of tests, from pure Rust to real browsers.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use super::{Counts, Suite};
+use crate::{debian, demo, fresh, npm, package, sh};
+
+pub(super) fn all() -> Vec<Suite> {
+    vec![
+        Suite {
+            name: "rust: unit, integration and doc tests",
+            run: rust,
+        },
+        Suite {
+            name: "npm package: types",
+            run: package_types,
+        },
+        Suite {
+            name: "npm package: behaviour in Node",
+            run: package_node,
+        },
+        Suite {
+            name: "app: types and unit tests",
+            run: app,
+        },
+        Suite {
+            name: "running service: attackers and other verifiers",
+            run: service,
+        },
+        Suite {
+            name: "browsers: Chromium",
+            run: chromium,
+        },
+        Suite {
+            name: "browsers: Firefox",
+            run: firefox,
+        },
+    ]
+}
+
+fn rust() -> Result<Counts> {
+    // The cross-crate tests start the binaries themselves.
+    sh::run(&mut sh::cmd(
+        "cargo",
+        [
+            "build",
+            "--locked",
+            "-p",
+            "sessionmint-iam",
+            "-p",
+            "sessionmint-demo",
+        ],
+    ))?;
+    let output = sh::output(&mut sh::cmd(
+        "cargo",
+        ["test", "--locked", "--workspace", "--no-fail-fast"],
+    ))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let counts = Counts::of_cargo(&text);
+    if !output.status.success() {
+        std::io::stderr().write_all(&output.stdout)?;
+        std::io::stderr().write_all(&output.stderr)?;
+        if counts.as_ref().is_ok_and(|counts| counts.failed == 0) {
+            bail!("cargo test ended with {}", output.status);
+        }
+    }
+    counts
+}
+
+fn package_types() -> Result<Counts> {
+    package::build()?;
+    npm::install("tests")?;
+    sh::run(&mut npm::npm(
+        &sh::root().join("tests"),
+        ["run", "--silent", "types"],
+    ))?;
+    Ok(Counts::success())
+}
+
+fn package_node() -> Result<Counts> {
+    package::build()?;
+    node("crates/browser", &["test/"])
+}
+
+fn app() -> Result<Counts> {
+    package::build()?;
+    npm::install("www")?;
+    let www = sh::root().join("www");
+    sh::run(&mut npm::npm(&www, ["run", "--silent", "typecheck"]))?;
+    let mut counts = Counts::success();
+    counts += node("www", &["test/"])?;
+    Ok(counts)
+}
+
+fn service() -> Result<Counts> {
+    demo::build()?;
+    npm::install("tests")?;
+    let python = python()?;
+    node_with("tests", &["service/"], &[("PYTHON", python)])
+}
+
+fn chromium() -> Result<Counts> {
+    browser("chromium")
+}
+
+fn firefox() -> Result<Counts> {
+    browser("firefox")
+}
+
+fn browser(name: &str) -> Result<Counts> {
+    demo::build()?;
+    npm::install("tests")?;
+    debian::browsers()?;
+    node_with("tests", &["browser/"], &[("BROWSER", PathBuf::from(name))])
+}
+
+/// A Python with the JOSE libraries that check our tokens, in a folder of its own.
+pub(super) fn python() -> Result<PathBuf> {
+    let venv = sh::target().join("venv");
+    let python = venv.join("bin/python");
+    let requirements = sh::root().join("tests/requirements.txt");
+    fresh::unless(
+        "venv",
+        std::slice::from_ref(&requirements),
+        std::slice::from_ref(&python),
+        || {
+            debian::need(
+                &["python3-venv"],
+                &["/usr/bin/python3"],
+                "Python 3 with venv",
+            )?;
+            sh::step("installing Python packages");
+            sh::quiet(sh::cmd("python3", ["-m", "venv", "--clear"]).arg(&venv))?;
+            let mut pip = Command::new(&python);
+            sh::quiet(
+                pip.args(["-m", "pip", "install", "--quiet", "-r"])
+                    .arg(&requirements),
+            )
+        },
+    )?;
+    Ok(python)
+}
+
+fn node(folder: &str, patterns: &[&str]) -> Result<Counts> {
+    node_with(folder, patterns, &[])
+}
+
+/// Runs the `*.test.mjs` files below `folder/pattern`, one after the other, and shows the output of a failed run.
+fn node_with(folder: &str, patterns: &[&str], env: &[(&str, PathBuf)]) -> Result<Counts> {
+    let folder = sh::root().join(folder);
+    let mut files = Vec::new();
+    for pattern in patterns {
+        for entry in std::fs::read_dir(folder.join(pattern))? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with(".test.mjs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut command = sh::cmd(
+        "node",
+        ["--test", "--test-reporter=tap", "--test-concurrency=1"],
+    );
+    command
+        .args(&files)
+        .current_dir(&folder)
+        .env("SESSIONMINT_TARGET", sh::target());
+    for (name, value) in env {
+        command.env(name, value);
+    }
+    let output = sh::output(&mut command)?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let counts = Counts::of_node(&text);
+    if !output.status.success() {
+        std::io::stderr().write_all(&output.stdout)?;
+        std::io::stderr().write_all(&output.stderr)?;
+        if counts.as_ref().is_ok_and(|counts| counts.failed == 0) {
+            bail!("node --test ended with {}", output.status);
+        }
+    }
+    counts
+}
