@@ -1,41 +1,185 @@
-//! What an operator can set. Plain data: reading files and the environment is in the submodules.
+//! What an operator can set: plain data with its defaults.
+//!
+//! Where a value comes from: [`load`] reads a TOML file and `SESSIONMINT_…` variables and says what is wrong and where.
+//! Defaults and their reasons are in [`defaults`], names and legal ranges in [`keys`].
+
+pub mod database;
+pub mod defaults;
+pub mod error;
+pub mod keys;
+pub mod load;
+mod source;
 
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use sessionmint_oauth::Issuer;
 
+pub use database::Database;
+pub use error::{ConfigErrors, Problem};
+pub use load::{Input, Partial};
+
 /// The whole configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// The public address of the service, the `iss` of its tokens; its path is the base path of the endpoints.
+    /// No default: every token and every verifier depends on it.
     pub issuer: Issuer,
-    /// Where to listen.
+    /// Where to listen. Default `127.0.0.1:8080`; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where the data is, e.g. `sqlite:/var/lib/sessionmint/iam.db`.
-    pub database: String,
-    /// Peers whose `X-Forwarded-For` is believed. Behind a proxy that is not listed here, all users share one throttle.
+    /// Where the data is, e.g. `sqlite:/var/lib/sessionmint/iam.db`. No default: in another folder, a relative one would
+    /// silently be another database.
+    pub database: Database,
+    /// Peers whose `X-Forwarded-For` is believed, as CIDR blocks. Default none. Behind a proxy that is not listed here,
+    /// all users share one network for throttling.
     pub trusted_proxies: Vec<IpNet>,
     /// Session lifetimes and limits.
     pub sessions: SessionsConfig,
+    /// Password hashing and throttling.
+    pub login: LoginConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// The defaults for a service of this name with its data there.
+    pub fn new(issuer: Issuer, database: Database) -> Self {
+        Self {
+            issuer,
+            listen: defaults::LISTEN,
+            database,
+            trusted_proxies: Vec::new(),
+            sessions: SessionsConfig::default(),
+            login: LoginConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
 }
 
 /// Session lifetimes and limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionsConfig {
-    /// A session without user input for so many seconds is over.
+    /// A session without user input for so many seconds is over. Default 3600, 60 to 2592000 (30 days).
     pub idle_secs: u64,
-    /// A session is over so many seconds after sign-in, whatever the activity.
+    /// A session is over so many seconds after sign-in, whatever the activity. Default 86400, 300 to 34560000 (400 days),
+    /// not less than `idle_secs`.
     pub absolute_secs: u64,
-    /// Sessions a user may have; the oldest beyond it are ended.
+    /// Sessions a user may have; the oldest beyond it are ended. Default 20, 1 to 1000.
     pub max_per_user: u32,
-    /// Tokens that one session may mint in a minute.
+    /// Tokens that one session may mint in a minute. Default 600, 10 to 100000.
     pub mints_per_minute: u32,
+    /// Seconds between two removals of dead sessions from the database. Default 300, 10 to 86400.
+    pub purge_secs: u64,
 }
 
 impl Default for SessionsConfig {
-    /// One hour idle and a day in all (NIST SP 800-63B-4 §2.2.3), 20 sessions, 600 mints.
     fn default() -> Self {
-        Self { idle_secs: 3600, absolute_secs: 86_400, max_per_user: 20, mints_per_minute: 600 }
+        defaults::SESSIONS
+    }
+}
+
+/// Password hashing and throttling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoginConfig {
+    /// Cost of a hash and how many are computed at once.
+    pub hashing: HashingConfig,
+    /// How many failures are let pass.
+    pub throttle: ThrottleConfig,
+    /// What a new password must be.
+    pub policy: PolicyConfig,
+}
+
+/// Cost of a password hash (argon2id, RFC 9106) and how many are computed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashingConfig {
+    /// Memory of one hash in KiB. Default 19456, 19456 to 4194304 (4 GiB).
+    pub argon2_memory_kib: u32,
+    /// Passes over that memory. Default 2, 2 to 100.
+    pub argon2_iterations: u32,
+    /// Lanes. Default 1, 1 to 64. They are computed one after another, so more make a hash dearer for nobody but an
+    /// attacker with parallel hardware cheaper; leave it unless hashes from elsewhere need it.
+    pub argon2_parallelism: u32,
+    /// Hashes computed at once, 1 to 1024. Default: half of the cores, as far as a quarter of the memory holds them.
+    pub concurrent_hashes: Option<u32>,
+    /// Sign-ins that may wait for a hash; more are told to come back. Default 128, 0 to 100000.
+    pub max_waiting: u32,
+    /// Seconds a sign-in may wait before it is told to come back. Default 5, 1 to 60.
+    pub max_wait_secs: u64,
+}
+
+impl Default for HashingConfig {
+    fn default() -> Self {
+        defaults::HASHING
+    }
+}
+
+/// How many failed sign-ins are let pass. Each limit is a bucket that empties evenly over the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThrottleConfig {
+    /// Failures on one account from one network in a window. Default 10, 3 to 1000.
+    pub failures_per_account_and_network: u32,
+    /// Failures from one network (an IPv4 address or an IPv6 /64) in a window. Default 100, 10 to 1000000.
+    pub failures_per_network: u32,
+    /// Failures on one account from all networks in a window, after which each network has one attempt at a time.
+    /// Default 100, 10 to 1000000.
+    pub failures_per_account: u32,
+    /// Seconds until a full bucket is empty. Default 900, 60 to 86400.
+    pub window_secs: u64,
+}
+
+impl Default for ThrottleConfig {
+    fn default() -> Self {
+        defaults::THROTTLE
+    }
+}
+
+/// What a new password must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyConfig {
+    /// Least length of a new password in bytes. Default 8, 8 to 64.
+    pub password_min_bytes: u32,
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        defaults::POLICY
+    }
+}
+
+/// What is logged, and how. Logs go to standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `text` for people, `json` (one object a line) for machines. Default `text`.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or directives such as `warn,sessionmint_iam=debug`. Default `info`.
+    /// Other crates than this project's never log more than `info`, so that none can write a header or a body.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: defaults::LOG_FILTER.to_owned(),
+        }
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// As written in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
     }
 }

@@ -1,0 +1,340 @@
+//! From raw settings to a checked [`Config`].
+//!
+//! Precedence: command line, then environment, then file, then default. Everything that is wrong is reported at once.
+
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use sessionmint_oauth::Issuer;
+use tracing_subscriber::EnvFilter;
+
+use super::error::{ConfigErrors, Problem};
+use super::keys::{Key, Kind};
+use super::source::{Raw, Sources, wanted};
+use super::{
+    Config, Database, HashingConfig, LogConfig, LogFormat, LoginConfig, PolicyConfig,
+    SessionsConfig, ThrottleConfig, defaults,
+};
+
+/// Where settings come from.
+#[derive(Clone, Debug, Default)]
+pub struct Input<'a> {
+    /// The configuration file.
+    pub file: Option<&'a Path>,
+    /// The environment; only variables that begin with `SESSIONMINT_` are looked at.
+    pub environment: Vec<(String, String)>,
+    /// `--database`.
+    pub database: Option<String>,
+    /// `--listen`.
+    pub listen: Option<String>,
+}
+
+/// A valid configuration that may lack what only some commands need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// See [`Config::issuer`].
+    pub issuer: Option<Issuer>,
+    /// See [`Config::database`].
+    pub database: Option<Database>,
+    /// See [`Config::listen`].
+    pub listen: SocketAddr,
+    /// See [`Config::trusted_proxies`].
+    pub trusted_proxies: Vec<IpNet>,
+    /// See [`Config::sessions`].
+    pub sessions: SessionsConfig,
+    /// See [`Config::login`].
+    pub login: LoginConfig,
+    /// See [`Config::log`].
+    pub log: LogConfig,
+}
+
+impl Partial {
+    /// Reads and checks all sources.
+    pub fn load(input: Input<'_>) -> Result<Self, ConfigErrors> {
+        let mut sources = Sources::default();
+        if let Some(path) = input.file {
+            match std::fs::read_to_string(path) {
+                Ok(text) => sources.file(&path.display().to_string(), &text),
+                Err(error) => sources.problem(
+                    path.display().to_string(),
+                    format!("cannot be read: {error}"),
+                ),
+            }
+        }
+        sources.environment(&input.environment);
+        for (name, flag, value) in [
+            ("database", "--database", input.database),
+            ("listen", "--listen", input.listen),
+        ] {
+            if let Some(value) = value {
+                sources.flag(name, flag, value);
+            }
+        }
+        build(sources)
+    }
+
+    /// Reads and checks one TOML text; `name` is what its lines are cited by.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ConfigErrors> {
+        let mut sources = Sources::default();
+        sources.file(name, text);
+        build(sources)
+    }
+
+    /// The database, which every command but `config check` needs.
+    pub fn database(&self) -> Result<&Database, ConfigErrors> {
+        self.database
+            .as_ref()
+            .ok_or_else(|| ConfigErrors(vec![no_database()]))
+    }
+
+    /// The whole, which the service needs.
+    pub fn complete(self) -> Result<Config, ConfigErrors> {
+        match (self.issuer, self.database) {
+            (Some(issuer), Some(database)) => Ok(Config {
+                issuer,
+                listen: self.listen,
+                database,
+                trusted_proxies: self.trusted_proxies,
+                sessions: self.sessions,
+                login: self.login,
+                log: self.log,
+            }),
+            (issuer, database) => {
+                let problems = issuer.is_none().then(no_issuer).into_iter();
+                Err(ConfigErrors(
+                    problems
+                        .chain(database.is_none().then(no_database))
+                        .collect(),
+                ))
+            }
+        }
+    }
+}
+
+fn no_issuer() -> Problem {
+    Problem {
+        place: String::new(),
+        message: "no issuer: set `issuer = \"https://api.example.com/iam\"` in the file of `--config`, or \
+                  SESSIONMINT_ISSUER; it is the public address of this service"
+            .to_owned(),
+    }
+}
+
+fn no_database() -> Problem {
+    Problem {
+        place: String::new(),
+        message: "no database: give `--database sqlite:PATH`, or set `database` in the file of `--config`, or \
+                  SESSIONMINT_DATABASE"
+            .to_owned(),
+    }
+}
+
+fn build(mut sources: Sources) -> Result<Partial, ConfigErrors> {
+    let read = &mut sources;
+    let issuer = parsed(read, "issuer");
+    let database = parsed(read, "database");
+    let listen = listen(read);
+    let trusted_proxies = trusted_proxies(read);
+    let sessions = sessions(read);
+    let login = LoginConfig {
+        hashing: HashingConfig {
+            argon2_memory_kib: integer(
+                read,
+                "login.argon2_memory_kib",
+                defaults::HASHING.argon2_memory_kib,
+            ),
+            argon2_iterations: integer(
+                read,
+                "login.argon2_iterations",
+                defaults::HASHING.argon2_iterations,
+            ),
+            argon2_parallelism: integer(
+                read,
+                "login.argon2_parallelism",
+                defaults::HASHING.argon2_parallelism,
+            ),
+            concurrent_hashes: optional_integer(read, "login.concurrent_hashes"),
+            max_waiting: integer(read, "login.max_waiting", defaults::HASHING.max_waiting),
+            max_wait_secs: integer(read, "login.max_wait_secs", defaults::HASHING.max_wait_secs),
+        },
+        throttle: ThrottleConfig {
+            failures_per_account_and_network: integer(
+                read,
+                "login.failures_per_account_and_network",
+                defaults::THROTTLE.failures_per_account_and_network,
+            ),
+            failures_per_network: integer(
+                read,
+                "login.failures_per_network",
+                defaults::THROTTLE.failures_per_network,
+            ),
+            failures_per_account: integer(
+                read,
+                "login.failures_per_account",
+                defaults::THROTTLE.failures_per_account,
+            ),
+            window_secs: integer(
+                read,
+                "login.failure_window_secs",
+                defaults::THROTTLE.window_secs,
+            ),
+        },
+        policy: PolicyConfig {
+            password_min_bytes: integer(
+                read,
+                "login.password_min_bytes",
+                defaults::POLICY.password_min_bytes,
+            ),
+        },
+    };
+    let log = log(read);
+    if sources.problems.is_empty() {
+        Ok(Partial {
+            issuer,
+            database,
+            listen,
+            trusted_proxies,
+            sessions,
+            login,
+            log,
+        })
+    } else {
+        Err(ConfigErrors(sources.problems))
+    }
+}
+
+fn sessions(sources: &mut Sources) -> SessionsConfig {
+    let sessions = SessionsConfig {
+        idle_secs: integer(sources, "sessions.idle_secs", defaults::SESSIONS.idle_secs),
+        absolute_secs: integer(
+            sources,
+            "sessions.absolute_secs",
+            defaults::SESSIONS.absolute_secs,
+        ),
+        max_per_user: integer(
+            sources,
+            "sessions.max_per_user",
+            defaults::SESSIONS.max_per_user,
+        ),
+        mints_per_minute: integer(
+            sources,
+            "sessions.mints_per_minute",
+            defaults::SESSIONS.mints_per_minute,
+        ),
+        purge_secs: integer(
+            sources,
+            "sessions.purge_secs",
+            defaults::SESSIONS.purge_secs,
+        ),
+    };
+    if sessions.idle_secs > sessions.absolute_secs {
+        let place = ["sessions.idle_secs", "sessions.absolute_secs"]
+            .iter()
+            .find_map(|name| sources.found.get(name).map(|(_, place)| place.clone()));
+        sources.problem(
+            place.unwrap_or_default(),
+            format!(
+                "`sessions.idle_secs` ({}) is more than `sessions.absolute_secs` ({}): no session could become idle",
+                sessions.idle_secs, sessions.absolute_secs
+            ),
+        );
+    }
+    sessions
+}
+
+fn listen(sources: &mut Sources) -> SocketAddr {
+    match text(sources, "listen") {
+        None => defaults::LISTEN,
+        Some((value, place)) => value.parse().unwrap_or_else(|_| {
+            sources.problem(place, format!("`listen` is an IP address and a port such as `127.0.0.1:8080` or `[::]:8080`, not `{value}`"));
+            defaults::LISTEN
+        }),
+    }
+}
+
+fn trusted_proxies(sources: &mut Sources) -> Vec<IpNet> {
+    let Some((Raw::List(items), place)) = sources.found.get("trusted_proxies").cloned() else {
+        return Vec::new();
+    };
+    let mut networks = Vec::new();
+    for item in items {
+        match item.parse::<IpNet>().or_else(|_| item.parse::<IpAddr>().map(IpNet::from)) {
+            // Everybody could then claim to be anybody.
+            Ok(network) if network.prefix_len() == 0 => {
+                sources.problem(&place, format!("`{item}` trusts the whole internet; name the addresses of your proxies"));
+            }
+            Ok(network) => networks.push(network.trunc()),
+            Err(_) => sources.problem(
+                &place,
+                format!("`trusted_proxies` are addresses or blocks such as `10.0.0.0/8` or `fd00::/8`, not `{item}`"),
+            ),
+        }
+    }
+    networks
+}
+
+fn log(sources: &mut Sources) -> LogConfig {
+    let mut log = LogConfig::default();
+    match text(sources, "log.format") {
+        None => {}
+        Some((value, _)) if value == "text" => {}
+        Some((value, _)) if value == "json" => log.format = LogFormat::Json,
+        Some((value, place)) => sources.problem(
+            place,
+            format!("`log.format` is `text` or `json`, not `{value}`"),
+        ),
+    }
+    if let Some((value, place)) = text(sources, "log.filter") {
+        match EnvFilter::builder().parse(&value) {
+            Ok(_) if !value.trim().is_empty() => log.filter = value,
+            _ => sources.problem(
+                place,
+                format!("`log.filter` is `error`, `warn`, `info`, `debug` or `trace`, or directives such as `warn,sessionmint_iam=debug`, not `{value}`"),
+            ),
+        }
+    }
+    log
+}
+
+fn text(sources: &Sources, name: &str) -> Option<(String, String)> {
+    match sources.found.get(name) {
+        Some((Raw::Text(value), place)) => Some((value.clone(), place.clone())),
+        _ => None,
+    }
+}
+
+fn parsed<T: FromStr<Err: Display>>(sources: &mut Sources, name: &str) -> Option<T> {
+    let (value, place) = text(sources, name)?;
+    match value.parse() {
+        Ok(parsed) => Some(parsed),
+        Err(error) => {
+            sources.problem(place, format!("`{name}` cannot be `{value}`: {error}"));
+            None
+        }
+    }
+}
+
+fn integer<T: TryFrom<u64>>(sources: &mut Sources, name: &'static str, default: T) -> T {
+    optional_integer(sources, name).unwrap_or(default)
+}
+
+fn optional_integer<T: TryFrom<u64>>(sources: &mut Sources, name: &'static str) -> Option<T> {
+    let (Raw::Integer(value), place) = sources.found.get(name)?.clone() else {
+        return None;
+    };
+    let key = Key::find(name)?;
+    let in_range = matches!(&key.kind, Kind::Integer(range) if range.contains(&value));
+    match T::try_from(value) {
+        Ok(value) if in_range => Some(value),
+        _ => {
+            sources.problem(
+                place,
+                format!("`{name}` must be {}, not `{value}`", wanted(key)),
+            );
+            None
+        }
+    }
+}
