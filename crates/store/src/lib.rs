@@ -4,14 +4,41 @@
 //! identifiers come in as parameters, and SQL lives only in this crate. [`StoreError`] means that the engine could not
 //! answer: callers turn it into 503, never into "no such session".
 //!
+//! What it is not: it does not decide. Whether a stored session is still good, a password right or a scope allowed is
+//! the business of its callers.
+//!
+//! ```
+//! use sessionmint_oauth::{Timestamp, UserId};
+//! use sessionmint_store::{AddUser, NewUser, SqliteStore, Users};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! let store = SqliteStore::open(folder.path().join("sessionmint.db"))?;
+//! let ada = NewUser {
+//!     id: UserId::from_random([7; 16]),
+//!     username: "ada".to_owned(),
+//!     password_hash: None,
+//!     scopes: None,
+//!     created_at: Timestamp::from_secs(1_700_000_000),
+//! };
+//! assert_eq!(store.add_user(ada.clone()).await?, AddUser::Added);
+//! assert_eq!(store.add_user(ada).await?, AddUser::NameTaken);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Writing an engine
-//! Implement the four traits, then run `contract` (feature `contract`) against it; an engine is right when that suite passes.
+//! Implement the four traits, then run the suite of `contract` (feature `contract`) against it; an engine is right when
+//! that suite passes.
 
 mod records;
+pub mod sqlite;
 mod traits;
 
 pub use records::{NewSession, NewUser, Session, SigningKeyRow, User};
+pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use traits::{
-    AddClient, AddKey, AddUser, Change, Clients, EndSessions, Keys, ReplaceClient, Sessions, StartSession, Store,
-    StoreError, Users,
+    AddClient, AddKey, AddUser, Change, Clients, EndSessions, Keys, ReplaceClient, Sessions,
+    StartSession, Store, StoreError, Users,
 };

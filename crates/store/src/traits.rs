@@ -1,12 +1,14 @@
 //! The commands that every engine carries out.
 
 use async_trait::async_trait;
-use sessionmint_oauth::{BrowserClient, ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId};
+use sessionmint_oauth::{
+    BrowserClient, ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId,
+};
 
 use crate::{NewSession, NewUser, Session, SigningKeyRow, User};
 
 /// The engine could not answer. Nothing is known of the command's effect unless the engine says so.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Locked, full, read-only, unreachable, or shutting down: worth trying again.
     #[error("storage is unavailable: {0}")]
@@ -108,15 +110,29 @@ pub trait Users: Send + Sync {
     /// All users by name, `limit` of them after `after`.
     async fn users(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError>;
     /// Sets a password and, in the same transaction, ends sessions.
-    async fn set_password(&self, id: &UserId, hash: String, end: EndSessions) -> Result<Change, StoreError>;
+    async fn set_password(
+        &self,
+        id: &UserId,
+        hash: String,
+        end: EndSessions,
+    ) -> Result<Change, StoreError>;
     /// Replaces a hash by a stronger one of the same password, only if it is still `old`: a sign-in must not undo a
     /// password change that it raced with. Sessions stay.
-    async fn upgrade_password_hash(&self, id: &UserId, old: &str, new: String) -> Result<Change, StoreError>;
+    async fn upgrade_password_hash(
+        &self,
+        id: &UserId,
+        old: &str,
+        new: String,
+    ) -> Result<Change, StoreError>;
     /// Disables (`Some`) or enables (`None`) and, when disabling, ends every session in the same transaction.
     /// Someone who is disabled already keeps the earlier time.
     async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<Change, StoreError>;
     /// Sets what the user may be granted; see [`User::scopes`].
-    async fn set_user_scopes(&self, id: &UserId, scopes: Option<Scope>) -> Result<Change, StoreError>;
+    async fn set_user_scopes(
+        &self,
+        id: &UserId,
+        scopes: Option<Scope>,
+    ) -> Result<Change, StoreError>;
     /// Removes a user and, in the same transaction, their sessions. Ids are random, so none is ever reused.
     async fn remove_user(&self, id: &UserId) -> Result<Change, StoreError>;
 }
@@ -136,7 +152,11 @@ pub trait Sessions: Send + Sync {
     /// The session behind a cookie; `None` too while its user is disabled.
     async fn session(&self, key: &SessionKeyHash) -> Result<Option<Session>, StoreError>;
     /// Moves `last_activity` forward to `at`; never back. A session that is gone stays gone.
-    async fn touch_session(&self, key: &SessionKeyHash, at: Timestamp) -> Result<Change, StoreError>;
+    async fn touch_session(
+        &self,
+        key: &SessionKeyHash,
+        at: Timestamp,
+    ) -> Result<Change, StoreError>;
     /// Ends the session behind a cookie.
     async fn end_session(&self, key: &SessionKeyHash) -> Result<Change, StoreError>;
     /// A user's sessions, newest first.
@@ -148,14 +168,22 @@ pub trait Sessions: Send + Sync {
     /// Ends a user's sessions; says how many.
     async fn end_sessions_of(&self, user: &UserId, which: EndSessions) -> Result<u32, StoreError>;
     /// Removes rows whose absolute end is before `now` or whose last activity is before `idle_before`; says how many.
-    async fn purge_sessions(&self, now: Timestamp, idle_before: Timestamp) -> Result<u32, StoreError>;
+    async fn purge_sessions(
+        &self,
+        now: Timestamp,
+        idle_before: Timestamp,
+    ) -> Result<u32, StoreError>;
 }
 
 /// Registered clients. Changes by another process (the CLI beside a running service) are seen at once.
 #[async_trait]
 pub trait Clients: Send + Sync {
     /// Adds a client unless its id or one of its origins is taken.
-    async fn add_client(&self, client: BrowserClient, now: Timestamp) -> Result<AddClient, StoreError>;
+    async fn add_client(
+        &self,
+        client: BrowserClient,
+        now: Timestamp,
+    ) -> Result<AddClient, StoreError>;
     /// Replaces the client of the same id, its origins included, unless one of them is another client's.
     async fn replace_client(&self, client: BrowserClient) -> Result<ReplaceClient, StoreError>;
     /// Removes a client and, in the same transaction, its origins.

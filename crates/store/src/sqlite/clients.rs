@@ -1,0 +1,170 @@
+//! Registered clients and the origins that identify them.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sessionmint_oauth::{BrowserClient, ClientId, Timestamp};
+
+use super::SqliteStore;
+use super::rows::{parsed, strings};
+use super::users::change;
+use crate::{AddClient, Change, Clients, ReplaceClient, StoreError};
+
+/// One statement, so that a client and its origins are of the same moment.
+const SELECT: &str = "SELECT client_id, default_resource, resources, scopes, default_scopes, ttl,
+        (SELECT json_group_array(origin ORDER BY position) FROM client_origins o WHERE o.client_id = c.client_id)
+    FROM clients c";
+
+#[async_trait]
+impl Clients for SqliteStore {
+    async fn add_client(
+        &self,
+        client: BrowserClient,
+        now: Timestamp,
+    ) -> Result<AddClient, StoreError> {
+        self.write(move |conn| {
+            if exists(conn, &client.client_id)? {
+                return Ok(AddClient::IdTaken);
+            }
+            if let Some((origin, client_id)) = taken_origin(conn, &client)? {
+                return Ok(AddClient::OriginTaken { origin, client_id });
+            }
+            conn.prepare_cached(
+                "INSERT INTO clients (client_id, default_resource, resources, scopes, default_scopes, ttl, created_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                client.client_id.as_str(),
+                client.default_resource,
+                json(&client.resources)?,
+                client.scopes.to_string(),
+                client.default_scopes.to_string(),
+                seconds(client.ttl),
+                now.millis(),
+            ])?;
+            insert_origins(conn, &client)?;
+            Ok(AddClient::Added)
+        })
+        .await
+    }
+
+    async fn replace_client(&self, client: BrowserClient) -> Result<ReplaceClient, StoreError> {
+        self.write(move |conn| {
+            if !exists(conn, &client.client_id)? {
+                return Ok(ReplaceClient::NotFound);
+            }
+            if let Some((origin, client_id)) = taken_origin(conn, &client)? {
+                return Ok(ReplaceClient::OriginTaken { origin, client_id });
+            }
+            conn.prepare_cached(
+                "UPDATE clients SET default_resource = ?2, resources = ?3, scopes = ?4, default_scopes = ?5, ttl = ?6
+                 WHERE client_id = ?1",
+            )?
+            .execute(params![
+                client.client_id.as_str(),
+                client.default_resource,
+                json(&client.resources)?,
+                client.scopes.to_string(),
+                client.default_scopes.to_string(),
+                seconds(client.ttl),
+            ])?;
+            conn.prepare_cached("DELETE FROM client_origins WHERE client_id = ?1")?
+                .execute([client.client_id.as_str()])?;
+            insert_origins(conn, &client)?;
+            Ok(ReplaceClient::Replaced)
+        })
+        .await
+    }
+
+    async fn remove_client(&self, id: &ClientId) -> Result<Change, StoreError> {
+        let id = id.clone();
+        self.write(move |conn| {
+            conn.prepare_cached("DELETE FROM clients WHERE client_id = ?1")?
+                .execute([id.as_str()])
+                .map(change)
+        })
+        .await
+    }
+
+    async fn client_by_origin(&self, origin: &str) -> Result<Option<BrowserClient>, StoreError> {
+        self.read(|conn| {
+            conn.prepare_cached(&format!(
+                "{SELECT} WHERE client_id = (SELECT client_id FROM client_origins WHERE origin = ?1)"
+            ))?
+            .query_row([origin], from_row)
+            .optional()
+        })
+    }
+
+    async fn client(&self, id: &ClientId) -> Result<Option<BrowserClient>, StoreError> {
+        self.read(|conn| {
+            conn.prepare_cached(&format!("{SELECT} WHERE client_id = ?1"))?
+                .query_row([id.as_str()], from_row)
+                .optional()
+        })
+    }
+
+    async fn clients(&self) -> Result<Vec<BrowserClient>, StoreError> {
+        self.read(|conn| {
+            conn.prepare_cached(&format!("{SELECT} ORDER BY client_id"))?
+                .query_map([], from_row)?
+                .collect()
+        })
+    }
+}
+
+fn exists(conn: &Connection, id: &ClientId) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM clients WHERE client_id = ?1")?
+        .exists([id.as_str()])
+}
+
+/// The first of the client's origins that is another client's, and whose.
+fn taken_origin(
+    conn: &Connection,
+    client: &BrowserClient,
+) -> rusqlite::Result<Option<(String, ClientId)>> {
+    let mut owner = conn.prepare_cached(
+        "SELECT client_id FROM client_origins WHERE origin = ?1 AND client_id <> ?2",
+    )?;
+    for origin in &client.origins {
+        let other = owner
+            .query_row([origin, client.client_id.as_str()], |row| parsed(row, 0))
+            .optional()?;
+        if let Some(other) = other {
+            return Ok(Some((origin.clone(), other)));
+        }
+    }
+    Ok(None)
+}
+
+/// An origin that is listed twice is stored once.
+fn insert_origins(conn: &Connection, client: &BrowserClient) -> rusqlite::Result<()> {
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO client_origins (origin, client_id, position) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )?;
+    for (position, origin) in (0_i64..).zip(&client.origins) {
+        insert.execute(params![origin, client.client_id.as_str(), position])?;
+    }
+    Ok(())
+}
+
+fn json(values: &[String]) -> rusqlite::Result<String> {
+    serde_json::to_string(values)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+fn seconds(ttl: u64) -> i64 {
+    i64::try_from(ttl).unwrap_or(i64::MAX)
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<BrowserClient> {
+    let ttl: i64 = row.get(5)?;
+    Ok(BrowserClient {
+        client_id: parsed(row, 0)?,
+        default_resource: row.get(1)?,
+        resources: strings(row, 2)?,
+        scopes: parsed(row, 3)?,
+        default_scopes: parsed(row, 4)?,
+        ttl: u64::try_from(ttl).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(5, ttl))?,
+        origins: strings(row, 6)?,
+    })
+}

@@ -1,0 +1,122 @@
+//! The embedded engine: one SQLite file, nothing to operate.
+//!
+//! Reads happen inline on the calling thread, on a connection of its own with prepared statements; they see at once what
+//! other threads, instances and processes have committed. Writes go to one thread that commits what is queued together
+//! and answers after the commit ([`writer`]). The waits of writes need a Tokio runtime with its timer, and not one with
+//! paused time: its clock would run ahead of the writer.
+
+mod clients;
+mod error;
+mod file;
+mod keys;
+mod migrate;
+mod rows;
+mod sessions;
+mod users;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use thread_local::ThreadLocal;
+
+pub use error::OpenError;
+use error::store_error;
+use writer::Writer;
+
+use crate::StoreError;
+
+/// How an SQLite database is used.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SqliteOptions {
+    /// How long to wait for a lock that another process holds; 2 s. Keep it below `write_timeout`.
+    pub busy_timeout: Duration,
+    /// How long a write may take, queueing included, before its caller is told `Unavailable`; 5 s.
+    pub write_timeout: Duration,
+    /// How many writes may be queued, and so be in one transaction; 1,024, at least 1.
+    pub queue: usize,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self {
+            busy_timeout: Duration::from_secs(2),
+            write_timeout: Duration::from_secs(5),
+            queue: 1024,
+        }
+    }
+}
+
+/// A store in one SQLite file.
+///
+/// Several instances, in one process or many, may use the same file. Dropping it finishes the writes that are queued and
+/// closes every connection.
+pub struct SqliteStore {
+    path: PathBuf,
+    busy_timeout: Duration,
+    // Per store and per thread, and gone with the store: a `thread_local!` would keep connections open on idle threads.
+    readers: ThreadLocal<Connection>,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it (mode 0600) and bringing its schema up to date as needed. The folder must exist.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what the operator can do.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(path, &SqliteOptions::default())
+    }
+
+    /// As [`SqliteStore::open`], with other options.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_with(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        file::prepare(path)?;
+        let mut conn = file::writer(path, options.busy_timeout)?;
+        migrate::migrate(&mut conn, path, migrate::MIGRATIONS)?;
+        let writer = Writer::start(conn, options.queue.max(1), options.write_timeout)
+            .map_err(OpenError::Thread)?;
+        Ok(Self {
+            path: path.to_owned(),
+            busy_timeout: options.busy_timeout,
+            readers: ThreadLocal::new(),
+            writer,
+        })
+    }
+
+    /// How many write transactions this instance has committed. Under load it grows more slowly than the number of
+    /// writes, which are committed in groups.
+    pub fn write_transactions(&self) -> u64 {
+        self.writer.transactions()
+    }
+
+    fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.readers
+            .get_or_try(|| file::reader(&self.path, self.busy_timeout))
+            .and_then(query)
+            .map_err(|error| store_error(&error))
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.run(command).await
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}

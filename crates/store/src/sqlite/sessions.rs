@@ -1,0 +1,196 @@
+//! Sessions. Ending one deletes its row, so no later command can find it.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sessionmint_oauth::{SessionId, SessionKeyHash, Timestamp, UserId};
+
+use super::SqliteStore;
+use super::rows::{optional_scope, parsed, timestamp};
+use super::users::{change, is_enabled};
+use crate::{Change, EndSessions, NewSession, Session, Sessions, StartSession, StoreError};
+
+const SELECT: &str =
+    "SELECT s.id, s.user_id, u.scopes, s.client_id, s.auth_time, s.last_activity, s.absolute_end,
+        s.created_at, s.persistent, s.user_agent
+    FROM sessions s JOIN users u ON u.id = s.user_id
+    WHERE u.disabled_at IS NULL";
+
+/// Rows that one purge command removes, so that sign-ins never wait long behind it.
+const PURGE_CHUNK: u32 = 1000;
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn start_session(
+        &self,
+        session: NewSession,
+        replaces: Option<SessionKeyHash>,
+        max_per_user: u32,
+    ) -> Result<StartSession, StoreError> {
+        self.write(move |conn| {
+            if !is_enabled(conn, &session.user_id)? {
+                return Ok(StartSession::UserGone);
+            }
+            if let Some(key) = replaces {
+                end_session(conn, &key)?;
+            }
+            insert(conn, &session)?;
+            let evicted = conn
+                .prepare_cached(
+                    "DELETE FROM sessions WHERE user_id = ?1 AND seq NOT IN
+                        (SELECT seq FROM sessions WHERE user_id = ?1 ORDER BY seq DESC LIMIT ?2)",
+                )?
+                .execute(params![session.user_id.as_str(), max_per_user.max(1)])?;
+            Ok(StartSession::Started {
+                evicted: count(evicted),
+            })
+        })
+        .await
+    }
+
+    async fn session(&self, key: &SessionKeyHash) -> Result<Option<Session>, StoreError> {
+        self.read(|conn| {
+            conn.prepare_cached(&format!("{SELECT} AND s.key_hash = ?1"))?
+                .query_row([&key.0], from_row)
+                .optional()
+        })
+    }
+
+    async fn touch_session(
+        &self,
+        key: &SessionKeyHash,
+        at: Timestamp,
+    ) -> Result<Change, StoreError> {
+        let key = *key;
+        self.write(move |conn| {
+            let moved = conn
+                .prepare_cached("UPDATE sessions SET last_activity = ?2 WHERE key_hash = ?1 AND last_activity < ?2")?
+                .execute(params![key.0, at.millis()])?;
+            let there = moved == 1
+                || conn.prepare_cached("SELECT 1 FROM sessions WHERE key_hash = ?1")?.exists([&key.0])?;
+            Ok(if there { Change::Done } else { Change::NotFound })
+        })
+        .await
+    }
+
+    async fn end_session(&self, key: &SessionKeyHash) -> Result<Change, StoreError> {
+        let key = *key;
+        self.write(move |conn| end_session(conn, &key).map(change))
+            .await
+    }
+
+    async fn sessions_of(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
+        self.read(|conn| {
+            conn.prepare_cached(&format!("{SELECT} AND s.user_id = ?1 ORDER BY s.seq DESC"))?
+                .query_map([user.as_str()], from_row)?
+                .collect()
+        })
+    }
+
+    async fn end_session_of(&self, user: &UserId, id: &SessionId) -> Result<Change, StoreError> {
+        let (user, id) = (user.clone(), id.clone());
+        self.write(move |conn| {
+            conn.prepare_cached("DELETE FROM sessions WHERE id = ?1 AND user_id = ?2")?
+                .execute([id.as_str(), user.as_str()])
+                .map(change)
+        })
+        .await
+    }
+
+    async fn end_session_by_id(&self, id: &SessionId) -> Result<Change, StoreError> {
+        let id = id.clone();
+        self.write(move |conn| {
+            conn.prepare_cached("DELETE FROM sessions WHERE id = ?1")?
+                .execute([id.as_str()])
+                .map(change)
+        })
+        .await
+    }
+
+    async fn end_sessions_of(&self, user: &UserId, which: EndSessions) -> Result<u32, StoreError> {
+        let user = user.clone();
+        self.write(move |conn| end_sessions(conn, &user, &which).map(count))
+            .await
+    }
+
+    async fn purge_sessions(
+        &self,
+        now: Timestamp,
+        idle_before: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let mut removed = 0_u32;
+        loop {
+            let chunk = self
+                .write(move |conn| {
+                    conn.prepare_cached(
+                        "DELETE FROM sessions WHERE seq IN
+                            (SELECT seq FROM sessions WHERE absolute_end < ?1 OR last_activity < ?2 LIMIT ?3)",
+                    )?
+                    .execute(params![now.millis(), idle_before.millis(), PURGE_CHUNK])
+                    .map(count)
+                })
+                .await?;
+            removed = removed.saturating_add(chunk);
+            if chunk < PURGE_CHUNK {
+                return Ok(removed);
+            }
+        }
+    }
+}
+
+/// Ends sessions of a user within the caller's transaction; says how many.
+pub(super) fn end_sessions(
+    conn: &Connection,
+    user: &UserId,
+    which: &EndSessions,
+) -> rusqlite::Result<usize> {
+    match which {
+        EndSessions::All => conn
+            .prepare_cached("DELETE FROM sessions WHERE user_id = ?1")?
+            .execute([user.as_str()]),
+        EndSessions::AllBut(kept) => conn
+            .prepare_cached("DELETE FROM sessions WHERE user_id = ?1 AND id <> ?2")?
+            .execute([user.as_str(), kept.as_str()]),
+    }
+}
+
+fn end_session(conn: &Connection, key: &SessionKeyHash) -> rusqlite::Result<usize> {
+    conn.prepare_cached("DELETE FROM sessions WHERE key_hash = ?1")?
+        .execute([&key.0])
+}
+
+fn insert(conn: &Connection, session: &NewSession) -> rusqlite::Result<usize> {
+    conn.prepare_cached(
+        "INSERT INTO sessions (key_hash, id, user_id, client_id, auth_time, last_activity, absolute_end, created_at,
+            persistent, user_agent)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?5, ?7, ?8)",
+    )?
+    .execute(params![
+        session.key_hash.0,
+        session.id.as_str(),
+        session.user_id.as_str(),
+        session.client_id.as_str(),
+        session.now.millis(),
+        session.absolute_end.millis(),
+        session.persistent,
+        session.user_agent,
+    ])
+}
+
+fn count(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<Session> {
+    Ok(Session {
+        id: parsed(row, 0)?,
+        user_id: parsed(row, 1)?,
+        user_scopes: optional_scope(row, 2)?,
+        client_id: parsed(row, 3)?,
+        auth_time: timestamp(row, 4)?,
+        last_activity: timestamp(row, 5)?,
+        absolute_end: timestamp(row, 6)?,
+        created_at: timestamp(row, 7)?,
+        persistent: row.get(8)?,
+        user_agent: row.get(9)?,
+    })
+}
