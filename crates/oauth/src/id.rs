@@ -95,7 +95,10 @@ impl FromStr for ClientId {
 
     fn from_str(value: &str) -> Result<Self, InvalidId> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        let starts_well = value.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let starts_well = value
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric());
         // A client must not be able to look like a user or a session where the two meet (`sub`, logs).
         let reserved = value.starts_with("usr_") || value.starts_with("ses_");
         if starts_well && value.len() <= 64 && value.bytes().all(allowed) && !reserved {
@@ -154,13 +157,19 @@ mod tests {
     #[test]
     fn an_invalid_id_is_named_with_what_would_be_right() {
         let error = "usr_short".parse::<UserId>().unwrap_err();
-        assert_eq!(error.to_string(), "`usr_short` is not a user id (`usr_` and 22 base64url characters)");
+        assert_eq!(
+            error.to_string(),
+            "`usr_short` is not a user id (`usr_` and 22 base64url characters)"
+        );
         assert!("".parse::<ClientId>().is_err());
         assert!("a b".parse::<ClientId>().is_err());
     }
 
     #[test]
     fn the_hash_does_not_print_itself() {
-        assert_eq!(format!("{:?}", SessionKeyHash([1; 32])), "SessionKeyHash(…)");
+        assert_eq!(
+            format!("{:?}", SessionKeyHash([1; 32])),
+            "SessionKeyHash(…)"
+        );
     }
 }

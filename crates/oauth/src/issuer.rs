@@ -15,13 +15,19 @@ pub struct Issuer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidIssuer {
     /// Neither `https://…` nor `http://` to this machine.
-    #[error("an issuer starts with `https://`; `http://` is only for localhost, *.localhost and 127.0.0.1")]
+    #[error(
+        "an issuer starts with `https://`; `http://` is only for localhost, *.localhost and 127.0.0.1"
+    )]
     Scheme,
     /// The host or port is not in the form that a browser gives an origin.
-    #[error("the host of an issuer is lower-case letters, digits, `.` and `-`, with no user name and no default port")]
+    #[error(
+        "the host of an issuer is lower-case letters, digits, `.` and `-`, with no user name and no default port"
+    )]
     Host,
     /// The path is not in its simplest form.
-    #[error("the path of an issuer is `/` and letters, digits, `.`, `_`, `~`, `-`, with no `/` at the end, no `..`, no query")]
+    #[error(
+        "the path of an issuer is `/` and letters, digits, `.`, `_`, `~`, `-`, with no `/` at the end, no `..`, no query"
+    )]
     Path,
 }
 
@@ -46,7 +52,10 @@ impl FromStr for Issuer {
     type Err = InvalidIssuer;
 
     fn from_str(value: &str) -> Result<Self, InvalidIssuer> {
-        let (default_port, rest) = match (value.strip_prefix("https://"), value.strip_prefix("http://")) {
+        let (default_port, rest) = match (
+            value.strip_prefix("https://"),
+            value.strip_prefix("http://"),
+        ) {
             (Some(rest), _) => ("443", rest),
             (_, Some(rest)) => ("80", rest),
             (None, None) => return Err(InvalidIssuer::Scheme),
@@ -58,7 +67,9 @@ impl FromStr for Issuer {
         };
         let label = |label: &str| {
             !label.is_empty()
-                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         };
         let port_ok = port.is_none_or(|port| {
             port != default_port
@@ -75,13 +86,21 @@ impl FromStr for Issuer {
         }
         let segment = |segment: &str| {
             !matches!(segment, "" | "." | "..")
-                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-'))
+                && segment
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-'))
         };
-        let path_ok = path.is_empty() || path.strip_prefix('/').is_some_and(|path| path.split('/').all(segment));
+        let path_ok = path.is_empty()
+            || path
+                .strip_prefix('/')
+                .is_some_and(|path| path.split('/').all(segment));
         if !path_ok {
             return Err(InvalidIssuer::Path);
         }
-        Ok(Self { whole: value.to_owned(), path_at: value.len() - path.len() })
+        Ok(Self {
+            whole: value.to_owned(),
+            path_at: value.len() - path.len(),
+        })
     }
 }
 
@@ -98,7 +117,10 @@ mod tests {
     #[test]
     fn an_issuer_has_an_origin_and_a_path() {
         let issuer: Issuer = "http://api.app.localhost:4181/iam".parse().unwrap();
-        assert_eq!((issuer.origin(), issuer.path()), ("http://api.app.localhost:4181", "/iam"));
+        assert_eq!(
+            (issuer.origin(), issuer.path()),
+            ("http://api.app.localhost:4181", "/iam")
+        );
         let bare: Issuer = "https://id.example.com".parse().unwrap();
         assert_eq!((bare.origin(), bare.path()), ("https://id.example.com", ""));
     }

@@ -18,11 +18,18 @@
 pub mod challenge;
 pub mod claims;
 pub mod client;
+pub mod cookie;
+pub mod error;
+pub mod form;
 pub mod id;
 pub mod issuer;
 pub mod jwk;
 pub mod jwt;
+pub mod lifetime;
+pub mod metadata;
+pub mod origin;
 pub mod scope;
+pub mod session_grant;
 pub mod time;
 mod unique;
 

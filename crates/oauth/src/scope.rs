@@ -55,7 +55,11 @@ impl FromStr for Scope {
             .split(' ')
             .map(|token| {
                 let allowed = |b: u8| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-                if token.is_empty() || !token.bytes().all(allowed) { Err(InvalidScope) } else { Ok(token.to_owned()) }
+                if token.is_empty() || !token.bytes().all(allowed) {
+                    Err(InvalidScope)
+                } else {
+                    Ok(token.to_owned())
+                }
             })
             .collect::<Result<_, _>>()
             .map(Self)

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch, UTC. May be negative; arithmetic saturates, so a clock that jumps cannot panic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -30,20 +32,32 @@ impl Timestamp {
 
     /// `secs` seconds later, saturating.
     pub const fn plus_secs(self, secs: u64) -> Self {
-        let millis = if secs > (i64::MAX / 1000) as u64 { i64::MAX } else { secs as i64 * 1000 };
+        let millis = if secs > (i64::MAX / 1000) as u64 {
+            i64::MAX
+        } else {
+            secs as i64 * 1000
+        };
         Self(self.0.saturating_add(millis))
     }
 
     /// `secs` seconds earlier, saturating.
     pub const fn minus_secs(self, secs: u64) -> Self {
-        let millis = if secs > (i64::MAX / 1000) as u64 { i64::MAX } else { secs as i64 * 1000 };
+        let millis = if secs > (i64::MAX / 1000) as u64 {
+            i64::MAX
+        } else {
+            secs as i64 * 1000
+        };
         Self(self.0.saturating_sub(millis))
     }
 
     /// Whole seconds from `earlier` to `self`, rounded down; zero when `earlier` is not earlier.
     pub const fn secs_since(self, earlier: Self) -> u64 {
         let millis = self.0.saturating_sub(earlier.0);
-        if millis <= 0 { 0 } else { (millis / 1000) as u64 }
+        if millis <= 0 {
+            0
+        } else {
+            (millis / 1000) as u64
+        }
     }
 }
 
@@ -59,8 +73,21 @@ mod tests {
 
     #[test]
     fn arithmetic_saturates() {
-        assert_eq!(Timestamp::from_millis(i64::MAX).plus_secs(u64::MAX).millis(), i64::MAX);
-        assert_eq!(Timestamp::from_millis(i64::MIN).minus_secs(u64::MAX).millis(), i64::MIN);
-        assert_eq!(Timestamp::from_secs(1).secs_since(Timestamp::from_secs(5)), 0);
+        assert_eq!(
+            Timestamp::from_millis(i64::MAX)
+                .plus_secs(u64::MAX)
+                .millis(),
+            i64::MAX
+        );
+        assert_eq!(
+            Timestamp::from_millis(i64::MIN)
+                .minus_secs(u64::MAX)
+                .millis(),
+            i64::MIN
+        );
+        assert_eq!(
+            Timestamp::from_secs(1).secs_since(Timestamp::from_secs(5)),
+            0
+        );
     }
 }
