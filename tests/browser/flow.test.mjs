@@ -1,0 +1,255 @@
+// The main job, in a real browser against the real service: the eight steps from a protected page to a called API.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { engine, launch } from "../harness/browser.mjs";
+import { PASSWORD, startDemo } from "../harness/stack.mjs";
+
+let demo, browser;
+
+before(async () => {
+  demo = await startDemo();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await demo?.stop();
+});
+
+async function signedIn(context, path = "/") {
+  const page = await context.newPage();
+  await page.goto(`${demo.ui}${path}`);
+  await page.see("login-form");
+  await page.fill("username", demo.iam.user);
+  await page.fill("password", PASSWORD);
+  await page.click("login-submit");
+  return page;
+}
+
+const stepsDone = () =>
+  [...document.querySelectorAll("[data-step]")].filter((s) => s.dataset.done === "true").map((s) => s.dataset.step).join("");
+
+test("the eight steps: protected page, splash, no session, login, cookie, back, silent mint, call", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const refused = demo.iam.log.lines.length;
+
+  // 1-4: the protected page shows a splash, tries a mint, has no session, and goes to the login page with a return-to.
+  await page.goto(`${demo.ui}/`);
+  await page.see("login-form");
+  await demo.iam.log.line(/grant=session.*outcome=login_required|outcome=login_required/, { from: refused });
+  assert.match(page.url(), /\/login\?next=/);
+  await page.screenshot("1-login");
+
+  // 5-6: a wrong password is refused and leaves no session.
+  await page.fill("username", demo.iam.user);
+  await page.fill("password", "not the password");
+  await page.press("Enter");
+  await page.see("login-error");
+  assert.equal((await cookies(context)).length, 0);
+  await page.screenshot("2-login-refused");
+  await page.evaluate(() => (document.querySelector('[data-testid="password"]').value = ""));
+  await page.fill("password", PASSWORD);
+  await page.press("Enter");
+
+  // 7-8: back on the protected page, minted silently, the notes service called.
+  await page.see("notes-list");
+  assert.equal(new URL(page.url()).pathname, "/");
+  await page.until(() => document.querySelectorAll('[data-step][data-done="true"]').length === 8);
+  assert.equal(await page.evaluate(stepsDone), "12345678");
+  await page.fill("note-input", "Milk, and the proof that it works");
+  await page.click("note-add");
+  await page.until(() => document.querySelector('[data-testid="notes-list"]').textContent.includes("the proof that it works"));
+  await page.screenshot("3-notes");
+
+  // The session cookie is where it should be, and script cannot read it.
+  const [cookie, ...others] = await cookies(context);
+  assert.deepEqual(others, []);
+  assert.equal(cookie.name, "__Host-Http-sid");
+  assert.equal(cookie.domain, "api.app.localhost");
+  assert.equal(cookie.path, "/");
+  assert.equal(cookie.httpOnly, true);
+  assert.equal(cookie.secure, true);
+  assert.equal(cookie.sameSite.toLowerCase(), "strict");
+  assert.equal(await page.evaluate(() => document.cookie), "");
+  assert.deepEqual(page.errors.filter((error) => !/401|Unauthorized/.test(error)), [], "no console error but the refusals");
+
+  // A reload mints silently from the session: no login page, no second sign-in.
+  await page.reload();
+  await page.see("notes-list");
+  await page.until(() => document.querySelector('[data-testid="notes-list"]').textContent.includes("the proof that it works"));
+  await context.close();
+});
+
+test("c135_the_token_is_in_no_storage_and_no_property_of_the_window", async () => {
+  const context = await browser.newContext();
+  const page = await signedIn(context);
+  await page.see("notes-list");
+  await page.click("call-once");
+  await page.until(() => Number(document.querySelector('[data-testid="mint-count"]').textContent) >= 1);
+  assert.deepEqual((await page.evaluate(scanForTokens)).places, []);
+
+  // The scan itself finds what is planted.
+  await page.evaluate(() => {
+    const token = ["eyJhbGciOiJFUzI1NiJ9", "eyJzdWIiOiJ1c3JfMSJ9", "c2lnbmF0dXJlLWhlcmU"].join(".");
+    localStorage.setItem("planted", token);
+    window.planted = { deep: token };
+  });
+  assert.deepEqual((await page.evaluate(scanForTokens)).places, ["localStorage.planted", "window.planted.deep"]);
+  await context.close();
+});
+
+test("a 15 second token is renewed in use, and the timeline shows it", async () => {
+  const context = await browser.newContext();
+  const page = await signedIn(context);
+  await page.see("notes-list");
+  await page.click("short-switch");
+  const shortMint = () => Number(document.querySelector('[data-testid="mint-count"]').textContent);
+  const first = await page.evaluate(shortMint);
+  const until = Date.now() + 20_000;
+  while (Date.now() < until && (await page.evaluate(shortMint)) < first + 2) {
+    await page.click("call-once");
+    await new Promise((resolve) => setTimeout(resolve, 400));
+  }
+  assert.ok((await page.evaluate(shortMint)) >= first + 2, "renewed while in use");
+  assert.ok((await page.evaluate(() => document.querySelectorAll('[data-testid="token-bar"]').length)) >= 2);
+  await page.screenshot("4-timeline");
+  await page.click("short-switch");
+  await context.close();
+});
+
+test("20 parallel calls ask for one token", async () => {
+  const context = await browser.newContext();
+  const page = await signedIn(context);
+  await page.see("notes-list");
+  const mints = demo.iam.mints();
+  await page.click("burst");
+  await page.until(() => /20/.test(document.querySelector('[data-testid="burst-result"]')?.textContent ?? ""));
+  assert.ok(demo.iam.mints() - mints <= 1);
+  await context.close();
+});
+
+test("the account page lists the sessions, ends another one, and signs out", async () => {
+  const [one, two] = [await browser.newContext(), await browser.newContext()];
+  const page = await signedIn(one);
+  await page.see("notes-list");
+  const other = await signedIn(two);
+  await other.see("notes-list");
+  await page.click("account-link");
+  await page.see("sessions-list");
+  await page.screenshot("5-account");
+  assert.match(await page.text("sessions-list"), /this|current/i);
+
+  await page.click("end-others");
+  await page.until(() => document.querySelectorAll('[data-testid="session-row"]').length === 1);
+  await other.reload();
+  await other.see("login-form");
+
+  await page.click("sign-out");
+  await page.see("login-form");
+  assert.equal((await cookies(one)).length, 0);
+  await page.goto(`${demo.ui}/`);
+  await page.see("login-form");
+  await one.close();
+  await two.close();
+});
+
+test("the return address never leads to another site", async () => {
+  for (const next of ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/%09/evil.example"]) {
+    const context = await browser.newContext();
+    const page = await signedIn(context, `/login?next=${encodeURIComponent(next)}`);
+    await page.see("notes-list");
+    assert.equal(new URL(page.url()).origin, demo.ui, next);
+    await context.close();
+  }
+});
+
+test("the app is usable by keyboard alone", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${demo.ui}/`);
+  await page.see("login-form");
+  const focused = () => document.activeElement?.dataset.testid;
+  for (let i = 0; i < 10 && (await page.evaluate(focused)) !== "username"; i++) await page.press("Tab");
+  await page.raw.keyboard.type(demo.iam.user);
+  await page.press("Tab");
+  await page.raw.keyboard.type(PASSWORD);
+  await page.press("Enter");
+  await page.see("notes-list");
+  const reached = new Set();
+  for (let i = 0; i < 40; i++) {
+    await page.press("Tab");
+    reached.add(await page.evaluate(focused));
+  }
+  for (const id of ["call-once", "burst", "short-switch", "account-link", "note-input"]) assert.ok(reached.has(id), `${id} by Tab`);
+  await context.close();
+});
+
+// Only playwright sets the colour scheme and a phone's size.
+if (engine === "chromium") test("dark and narrow screens are looked after", async () => {
+  const context = await browser.newContext({ colorScheme: "dark", viewport: { width: 390, height: 844 } });
+  const page = await signedIn(context);
+  await page.see("notes-list");
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  assert.equal(wide, false, "no sideways scrolling on a phone");
+  const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const brightness = background.match(/[\d.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 3;
+  assert.ok(brightness < 80, `dark background, found ${background}`);
+  await page.screenshot("6-phone-dark");
+  await context.close();
+});
+
+async function cookies(context) {
+  return context.raw.cookies();
+}
+
+/** Looks for anything like a JWT in every place where a script of this origin could find it later. */
+async function scanForTokens() {
+  const JWT = /eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
+  const places = [];
+  const check = (place, text) => {
+    if (JWT.test(text)) places.push(place);
+  };
+  for (const name of ["localStorage", "sessionStorage"]) {
+    for (const key of Object.keys(window[name])) check(`${name}.${key}`, `${key} ${window[name].getItem(key)}`);
+  }
+  check("cookie", document.cookie);
+  check("url", location.href);
+  check("name", window.name);
+  check("history", JSON.stringify(history.state));
+  check("document", document.documentElement.outerHTML);
+  for (const name of await caches.keys()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) check(`caches.${name}`, await (await cache.match(request)).text());
+  }
+  for (const { name } of (await indexedDB.databases?.()) ?? []) {
+    const db = await new Promise((resolve, reject) => {
+      const open = indexedDB.open(name);
+      open.onsuccess = () => resolve(open.result);
+      open.onerror = () => reject(open.error);
+    });
+    for (const store of db.objectStoreNames) {
+      const all = db.transaction(store).objectStore(store).getAll();
+      await new Promise((resolve) => (all.onsuccess = resolve));
+      check(`indexedDB.${name}.${store}`, JSON.stringify(all.result));
+    }
+  }
+  const seen = new Set();
+  const walk = (value, path, depth) => {
+    if (typeof value === "string") return check(path, value);
+    if (value === null || !["object", "function"].includes(typeof value) || seen.has(value) || depth > 4) return;
+    if (value instanceof Node) return;
+    seen.add(value);
+    for (const key of Reflect.ownKeys(value)) {
+      let inner;
+      try {
+        inner = value[key];
+      } catch {
+        continue;
+      }
+      walk(inner, `${path}.${String(key)}`, depth + 1);
+    }
+  };
+  walk(window, "window", 0);
+  return { places };
+}

@@ -1,0 +1,380 @@
+// The npm package on a bare page, against the real service behind a recording proxy that can make the network fail.
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import { engine, launch } from "../harness/browser.mjs";
+import { startPages } from "../harness/pages.mjs";
+import { freePort } from "../harness/ports.mjs";
+import { startProxy } from "../harness/proxy.mjs";
+import { PASSWORD, startIam } from "../harness/stack.mjs";
+
+let pages, iam, proxy, foreign, browser, context, page;
+let ui, api;
+
+before(async () => {
+  const apiPort = await freePort();
+  pages = await startPages();
+  ui = `http://ui.app.localhost:${pages.port}`;
+  api = `http://api.app.localhost:${apiPort}`;
+  // Tokens of 20 s, so that expiry can be waited for.
+  iam = await startIam({ issuer: `${api}/iam`, origin: ui, resource: api, client: ["--ttl", "20"] });
+  foreign = await startProxy({ upstream: "http://127.0.0.1:9", answer: echo });
+  proxy = await startProxy({ upstream: iam.url, port: apiPort, answer: api_ });
+  browser = await launch();
+  context = await browser.newContext();
+  page = await context.newPage();
+  await page.goto(ui);
+  await page.evaluate(login, { api, user: iam.user, password: PASSWORD });
+});
+
+after(async () => {
+  await browser?.close();
+  await Promise.all([proxy?.stop(), foreign?.stop(), pages?.stop()]);
+  await iam?.stop();
+});
+
+beforeEach(async () => {
+  proxy.fault = undefined;
+  proxy.release();
+  await page.goto(ui);
+  proxy.seen.length = 0;
+  foreign.seen.length = 0;
+});
+
+const TOKEN = "/iam/oauth/token";
+
+test("c136_a_thousand_callers_share_one_mint_without_a_preflight", async () => {
+  const before = iam.mints();
+  const result = await page.evaluate(async (api) => {
+    const { createTokenManager } = await import("/pkg/index.js");
+    const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+    const tokens = await Promise.all(Array.from({ length: 1000 }, () => auth.getToken()));
+    auth.dispose();
+    return { different: new Set(tokens).size, shape: /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(tokens[0]) };
+  }, api);
+  assert.deepEqual(result, { different: 1, shape: true });
+  assert.equal(iam.mints() - before, 1, "in the service's own log");
+  assert.equal(proxy.count("POST", TOKEN), 1);
+  assert.equal(proxy.count("OPTIONS", TOKEN), 0);
+});
+
+test("20 parallel 401s cause one renewal and 20 retries", async () => {
+  const statuses = await page.evaluate(async (api) => {
+    const { createTokenManager } = await import("/pkg/index.js");
+    const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+    await auth.getToken();
+    await fetch(`${api}/refuse-what-came-so-far`);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => auth.fetch(`${api}/guarded`)));
+    auth.dispose();
+    return answers.map((answer) => answer.status);
+  }, api);
+  assert.deepEqual(statuses, Array(20).fill(200));
+  assert.equal(proxy.count("POST", TOKEN), 2, "the first mint and one renewal");
+  assert.equal(proxy.count("GET", "/guarded"), 40, "20 calls and 20 retries");
+});
+
+test("an API that always answers 401 gets two requests, and the caller the original 401", async () => {
+  const answer = await page.evaluate(async (api) => {
+    const { createTokenManager } = await import("/pkg/index.js");
+    const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+    const response = await auth.fetch(`${api}/always-401`);
+    auth.dispose();
+    return { status: response.status, body: await response.text() };
+  }, api);
+  assert.deepEqual(answer, { status: 401, body: "no, whoever you are" });
+  assert.equal(proxy.count("GET", "/always-401"), 2);
+});
+
+test("c137_the_token_goes_to_no_other_origin", async () => {
+  const evil = `evil.app.localhost:${foreign.port}`;
+  const results = await page.evaluate(
+    async ({ api, evil }) => {
+      const { createTokenManager } = await import("/pkg/index.js");
+      const auth = createTokenManager({ iam: `${api}/iam`, apis: [`${api}/svc`] });
+      await auth.getToken();
+      const host = new URL(api).host;
+      const tries = {
+        "another origin": () => auth.fetch(`http://${evil}/plain`),
+        "protocol-relative": () => auth.fetch(`//${evil}/relative`),
+        "userinfo before": () => auth.fetch(`http://${host}@${evil}/userinfo`),
+        "userinfo with a password": () => auth.fetch(`http://api:${host}@${evil}/userinfo2`),
+        "a Request": () => auth.fetch(new Request(`http://${evil}/request`)),
+        "a URL object": () => auth.fetch(new URL(`http://${evil}/url`)),
+        "back slashes": () => auth.fetch(`http:\\\\${evil}\\slashes`),
+        "a tab in the scheme": () => auth.fetch(`ht\ttp://${evil}/tab`),
+        "a look-alike suffix": () => auth.fetch(`${api}.${evil}/suffix`),
+        "a 307 elsewhere": () => auth.fetch(`${api}/svc/redirect-to-evil`),
+        "a 302 elsewhere": () => auth.fetch(`${api}/svc/redirect-302`),
+        "another path of the host": () => auth.fetch(`${api}/svcother`),
+        "out of the path by dots": () => auth.fetch(`${api}/svc/../other`),
+        "the allowed one": () => auth.fetch(`${api}/svc/echo`),
+      };
+      const results = {};
+      for (const [name, run] of Object.entries(tries)) {
+        results[name] = await run().then((r) => `${r.type === "opaqueredirect" ? "redirect" : r.status}`, (e) => e.code ?? e.name);
+      }
+      auth.dispose();
+      return results;
+    },
+    { api, evil },
+  );
+  const leaked = foreign.seen.filter((request) => request.headers.authorization).map((request) => request.path);
+  assert.deepEqual(leaked, [], JSON.stringify(results));
+  for (const path of ["/svcother", "/other"]) {
+    const bearing = proxy.seen.filter((request) => request.path === path && request.headers.authorization);
+    assert.deepEqual(bearing, [], path);
+  }
+  assert.equal(results["the allowed one"], "200");
+  const allowed = proxy.seen.find((request) => request.method === "GET" && request.path === "/svc/echo");
+  assert.match(allowed.headers.authorization, /^Bearer eyJ/);
+});
+
+for (const [name, fault, code] of [
+  ["hangs", () => "hang", "timeout"],
+  ["refuses", () => "refuse", "network"],
+  ["answers 500", () => status(500), "unavailable"],
+  ["answers 429", () => status(429, { "retry-after": "1" }), "throttled"],
+]) {
+  test(`c139_while_the_token_endpoint_${name.replace(" ", "_")}_a_valid_token_is_served_and_nobody_is_signed_out`, async () => {
+    await page.evaluate(async (api) => {
+      const { createTokenManager } = await import("/pkg/index.js");
+      window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+      window.events = [];
+      for (const name of ["signedout", "degraded", "recovered", "renewed"]) auth.on(name, () => events.push(name));
+      window.first = await auth.getToken();
+      window.expires = Date.now() + 20_000;
+    }, api);
+    const make = fault();
+    proxy.fault = (request, response) => {
+      if (!request.url.startsWith("/iam/")) return false;
+      if (make === "hang") return true;
+      if (make === "refuse") request.socket.destroy();
+      else make(request, response);
+      return true;
+    };
+    // Until its end the token in hand is served at once.
+    const served = await page.evaluate(async () => {
+      const slow = [];
+      let last;
+      while (Date.now() < expires - 1500) {
+        const start = performance.now();
+        last = await auth.getToken();
+        if (performance.now() - start > 250) slow.push(performance.now() - start);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+      return { slow, same: last === first };
+    });
+    assert.deepEqual(served, { slow: [], same: true });
+    // After it, a typed temporary error; still not signed out.
+    const failed = await page.evaluate(async () => {
+      while (auth.peek()) await new Promise((resolve) => setTimeout(resolve, 100));
+      const start = performance.now();
+      const error = await auth.getToken().then(() => undefined, (error) => error);
+      return { code: error?.code, temporary: error?.temporary, seconds: (performance.now() - start) / 1000, state: auth.state, events };
+    });
+    assert.equal(failed.code, code);
+    assert.equal(failed.temporary, true);
+    assert.ok(failed.seconds < 11, `failed after ${failed.seconds} s`);
+    assert.ok(!failed.events.includes("signedout"), failed.events.join());
+    assert.ok(failed.events.includes("degraded"), failed.events.join());
+    // The network is back: the next token comes within one back-off step.
+    proxy.fault = undefined;
+    proxy.release();
+    const back = await page.evaluate(async () => {
+      const start = performance.now();
+      for (;;) {
+        const token = await auth.getToken().catch(() => undefined);
+        if (token) return { seconds: (performance.now() - start) / 1000, fresh: token !== first, events };
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    });
+    assert.equal(back.fresh, true);
+    assert.ok(back.seconds < 31, `back after ${back.seconds} s`);
+    assert.ok(back.events.includes("recovered"), back.events.join());
+    assert.ok(!back.events.includes("signedout"), back.events.join());
+  });
+}
+
+test("c142_a_mint_that_answers_after_sign_out_is_dropped", async () => {
+  let answerLate;
+  const late = new Promise((resolve) => (answerLate = resolve));
+  proxy.fault = (request, response) => {
+    if (request.url !== TOKEN) return false;
+    late.then(() => proxy.answer(request, response));
+    return true;
+  };
+  proxy.answer = (request, response) => {
+    response.writeHead(200, { ...cors(request), "content-type": "application/json" });
+    const body = { access_token: "eyJhIjoxfQ.eyJhIjoxfQ.c2ln", token_type: "Bearer", expires_in: 20, scope: "", session_expires_in: 900 };
+    response.end(JSON.stringify(body));
+  };
+  const other = await browser.newContext();
+  const there = await other.newPage();
+  await there.goto(ui);
+  await there.evaluate(async (api) => {
+    const { createTokenManager } = await import("/pkg/index.js");
+    window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+    window.waiting = auth.getToken().then(() => "token", (error) => error.code);
+  }, api);
+  await waitFor(() => proxy.count("POST", TOKEN) === 1);
+  const code = await there.evaluate(async () => {
+    await auth.logout();
+    return window.waiting;
+  });
+  answerLate();
+  const afterwards = await there.evaluate(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return { peek: auth.peek() ?? "nothing", state: auth.state };
+  });
+  assert.equal(code, "signed_out");
+  assert.deepEqual(afterwards, { peek: "nothing", state: "signedout" });
+  await other.close();
+});
+
+test("one caller's abort harms nobody else", async () => {
+  const result = await page.evaluate(async (api) => {
+    const { createTokenManager } = await import("/pkg/index.js");
+    const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+    const abort = new AbortController();
+    const one = auth.getToken({ signal: abort.signal }).then(() => "token", (error) => error.name);
+    const two = auth.getToken().then(() => "token", (error) => error.name);
+    abort.abort();
+    const all = await Promise.all([one, two]);
+    auth.dispose();
+    return all;
+  }, api);
+  assert.deepEqual(result, ["AbortError", "token"]);
+  assert.equal(proxy.count("POST", TOKEN), 1);
+});
+
+test("an origin that the service does not know is told what to configure", async () => {
+  const stranger = `http://stranger.app.localhost:${pages.port}`;
+  await page.goto(stranger);
+  const error = await page.evaluate(async (api) => {
+    const { createTokenManager } = await import("/pkg/index.js");
+    const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+    const error = await auth.getToken().then(() => undefined, (error) => error);
+    const state = auth.state;
+    auth.dispose();
+    return { code: error?.code, message: error?.message, state };
+  }, api);
+  assert.equal(error.code, "origin_refused");
+  assert.match(error.message, /stranger\.app\.localhost/);
+  assert.notEqual(error.state, "signedout");
+  assert.ok(iam.log.lines.some((line) => line.includes("client") && line.includes(stranger)), "the log names the command");
+});
+
+test("login without a cookie fails instead of bouncing for ever", async () => {
+  proxy.fault = (request, response) => {
+    if (request.url !== "/iam/passwordlogin" || request.method !== "POST") return false;
+    response.writeHead(200, { ...cors(request), "content-type": "application/json" });
+    response.end(JSON.stringify({ user: { id: "usr_AAAAAAAAAAAAAAAAAAAAAA", username: "alice" } }));
+    return true;
+  };
+  const other = await browser.newContext();
+  const there = await other.newPage();
+  await there.goto(ui);
+  const code = await there.evaluate(async (api) => {
+    const { createTokenManager } = await import("/pkg/index.js");
+    const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+    const code = await auth.login({ username: "alice", password: "x" }).then(() => "signed in", (error) => error.code);
+    auth.dispose();
+    return code;
+  }, api);
+  assert.equal(code, "cookie_not_stored");
+  await other.close();
+});
+
+// Only Chromium's driver moves the clock of a page.
+if (engine === "chromium") {
+  for (const [name, jump] of [["an hour ahead", 3_600_000], ["an hour back", -3_600_000]]) {
+    test(`c138_the_page_clock_jumps_${name.replaceAll(" ", "_")}`, async () => {
+      const moved = await context.raw.newPage();
+      await moved.clock.install();
+      await moved.goto(ui);
+      await moved.evaluate(async (api) => {
+        const { createTokenManager } = await import("/pkg/index.js");
+        window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+        window.first = await auth.getToken();
+      }, api);
+      const mints = proxy.count("POST", TOKEN);
+      await moved.clock.setSystemTime(Date.now() + jump);
+      const state = await moved.evaluate(async (api) => {
+        const tokens = [];
+        for (let i = 0; i < 50; i++) tokens.push(await auth.getToken());
+        const answer = await auth.fetch(`${api}/svc/echo`);
+        return { different: new Set(tokens).size, first: tokens[0] === first, status: answer.status };
+      }, api);
+      assert.equal(state.different, 1);
+      assert.equal(state.status, 200);
+      assert.ok(proxy.count("POST", TOKEN) - mints <= 1, "no loop of mints");
+      // An hour ahead the token may have expired while the machine slept: it is not used again.
+      if (jump > 0) assert.equal(state.first, false);
+      await moved.close();
+    });
+  }
+}
+
+async function login({ api, user, password }) {
+  const { createTokenManager } = await import("/pkg/index.js");
+  const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+  await auth.login({ username: user, password });
+  auth.dispose();
+}
+
+function cors(request) {
+  return {
+    "access-control-allow-origin": request.headers.origin ?? "*",
+    "access-control-allow-credentials": "true",
+    "access-control-allow-headers": "authorization, content-type",
+    "access-control-expose-headers": "retry-after",
+    vary: "origin",
+  };
+}
+
+function status(code, headers = {}) {
+  return (request, response) => {
+    response.writeHead(code, { ...cors(request), "content-type": "application/json", ...headers });
+    response.end("{}");
+  };
+}
+
+const refused = new Set();
+
+/** The sample API: what is not the IAM's. */
+function api_(request, response) {
+  if (request.url.startsWith("/iam") || request.url.startsWith("/.well-known")) return false;
+  const send = (code, body, headers = {}) => {
+    response.writeHead(code, { ...cors(request), ...headers });
+    response.end(body);
+  };
+  const bearer = request.headers.authorization;
+  if (request.method === "OPTIONS") send(204);
+  else if (request.url === "/refuse-what-came-so-far") {
+    refused.clear();
+    refused.add("all so far");
+    send(200, "noted");
+  } else if (request.url === "/guarded") {
+    // The first token that shows up is the one that is refused.
+    if (refused.delete("all so far")) refused.add(bearer);
+    if (refused.has(bearer)) send(401, "expired", { "www-authenticate": 'Bearer error="invalid_token"' });
+    else send(200, "ok");
+  } else if (request.url === "/always-401") send(401, "no, whoever you are", { "www-authenticate": "Bearer" });
+  else if (request.url === "/svc/redirect-to-evil") send(307, "", { location: `http://evil.app.localhost:${foreign.port}/redirected` });
+  else if (request.url === "/svc/redirect-302") send(302, "", { location: `http://evil.app.localhost:${foreign.port}/redirected302` });
+  else send(200, "hello");
+  return true;
+}
+
+function echo(request, response) {
+  response.writeHead(200, cors(request));
+  response.end("hello from elsewhere");
+  return true;
+}
+
+async function waitFor(condition) {
+  const end = Date.now() + 10_000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error("it did not happen within 10 s");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

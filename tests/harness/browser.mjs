@@ -1,0 +1,143 @@
+// Real browsers behind one small face: Chromium through playwright-core, Firefox through puppeteer-core (WebDriver BiDi).
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { screenshots } from "./stack.mjs";
+
+const WAIT_MS = 15_000;
+const CHROMIUM_ARGS = [
+  ...["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"],
+  ...["--disable-component-update", "--disable-sync"],
+];
+
+/** The engine that this run is for. */
+export const engine = process.env.BROWSER ?? "chromium";
+
+/** Starts the engine; `newContext()` gives a fresh profile. */
+export async function launch() {
+  if (engine === "chromium") {
+    const { chromium } = await import("playwright-core");
+    const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: CHROMIUM_ARGS });
+    return {
+      newContext: async (options) => new Context(await browser.newContext(options)),
+      close: () => browser.close(),
+    };
+  }
+  if (engine === "firefox") {
+    const { default: puppeteer } = await import("puppeteer-core");
+    const browser = await puppeteer.launch({
+      browser: "firefox",
+      executablePath: "/usr/bin/firefox-esr",
+      headless: true,
+      protocolTimeout: 60_000,
+    });
+    return {
+      newContext: async () => new Context(await browser.createBrowserContext()),
+      close: () => browser.close(),
+    };
+  }
+  throw new Error(`no engine is called ${engine}; there are chromium and firefox`);
+}
+
+class Context {
+  #inner;
+
+  constructor(inner) {
+    this.#inner = inner;
+  }
+
+  /** What only one engine offers. */
+  get raw() {
+    return this.#inner;
+  }
+
+  async newPage() {
+    return new Page(await this.#inner.newPage());
+  }
+
+  close() {
+    return this.#inner.close();
+  }
+}
+
+/** A page. Elements are named by their `data-testid`. */
+class Page {
+  #inner;
+  /** Errors of the page itself: uncaught exceptions and console errors. */
+  errors = [];
+
+  constructor(inner) {
+    this.#inner = inner;
+    inner.on("pageerror", (error) => this.errors.push(String(error)));
+    inner.on("console", (message) => {
+      if (message.type() === "error") this.errors.push(message.text());
+    });
+  }
+
+  get raw() {
+    return this.#inner;
+  }
+
+  goto(url) {
+    return this.#inner.goto(url);
+  }
+
+  reload() {
+    return this.#inner.reload();
+  }
+
+  url() {
+    return this.#inner.url();
+  }
+
+  /** Runs `fn(arg)` in the page. */
+  evaluate(fn, arg) {
+    return this.#inner.evaluate(fn, arg);
+  }
+
+  /** Waits until the element is there and visible. */
+  see(testid, timeout = WAIT_MS) {
+    const selector = `[data-testid="${testid}"]`;
+    const wanted = engine === "chromium" ? { state: "visible", timeout } : { visible: true, timeout };
+    return this.#inner.waitForSelector(selector, wanted);
+  }
+
+  async click(testid) {
+    await this.see(testid);
+    await this.#inner.click(`[data-testid="${testid}"]`);
+  }
+
+  async fill(testid, text) {
+    await this.see(testid);
+    await this.#inner.focus(`[data-testid="${testid}"]`);
+    await this.#inner.keyboard.type(text);
+  }
+
+  press(key) {
+    return this.#inner.keyboard.press(key);
+  }
+
+  async text(testid) {
+    await this.see(testid);
+    return this.#inner.$eval(`[data-testid="${testid}"]`, (element) => element.textContent.trim());
+  }
+
+  /** Polls `fn(arg)` in the page until it is true. */
+  async until(fn, arg, timeout = WAIT_MS) {
+    const end = Date.now() + timeout;
+    for (;;) {
+      if (await this.#inner.evaluate(fn, arg)) return;
+      if (Date.now() > end) throw new Error(`not true within ${timeout} ms: ${fn}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** A picture for people, in the target folder's `screenshots`. */
+  async screenshot(name) {
+    mkdirSync(screenshots, { recursive: true });
+    await this.#inner.screenshot({ path: join(screenshots, `${name}-${engine}.png`) });
+  }
+
+  close() {
+    return this.#inner.close();
+  }
+}

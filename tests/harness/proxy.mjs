@@ -1,0 +1,48 @@
+// A recording proxy: stands on the API's port, notes every request, and can make the network fail on purpose.
+import http from "node:http";
+
+/**
+ * Starts it.
+ * @param {object} options `upstream`: where requests go; `port`: where it listens (0 is any)
+ * `answer(request, response)`: answers itself and returns true, or leaves the request to the upstream
+ */
+export async function startProxy({ upstream, port = 0, answer = () => false }) {
+  /** Every request as it arrived: `{ method, path, headers, at }`. */
+  const seen = [];
+  /** What befalls requests: `undefined`, "hang", "refuse", or `(request, response) => boolean` like `answer`. */
+  const proxy = { seen, fault: undefined };
+  const hanging = new Set();
+  const server = http.createServer((request, response) => {
+    seen.push({ method: request.method, path: request.url, headers: request.headers, at: performance.now() });
+    if (proxy.fault === "hang") return hanging.add(response);
+    if (proxy.fault === "refuse") return request.socket.destroy();
+    if (typeof proxy.fault === "function" && proxy.fault(request, response)) return;
+    if (answer(request, response)) return;
+    forward(upstream, request, response);
+  });
+  await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
+  proxy.port = server.address().port;
+  proxy.count = (method, path) => seen.filter((r) => r.method === method && r.path.split("?")[0] === path).length;
+  proxy.release = () => {
+    for (const response of hanging) response.destroy();
+    hanging.clear();
+  };
+  proxy.stop = () =>
+    new Promise((resolve) => {
+      proxy.release();
+      server.close(resolve);
+      server.closeAllConnections();
+    });
+  return proxy;
+}
+
+function forward(upstream, request, response) {
+  const { hostname, port } = new URL(upstream);
+  const onward = http.request({ hostname, port, method: request.method, path: request.url, headers: request.headers });
+  onward.on("response", (answer) => {
+    response.writeHead(answer.statusCode, answer.rawHeaders);
+    answer.pipe(response);
+  });
+  onward.on("error", () => response.destroy());
+  request.pipe(onward);
+}

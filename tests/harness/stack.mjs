@@ -1,0 +1,89 @@
+// The real service, and what the demo puts around it, on free ports in a temporary folder.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { must, run, Server } from "./process.mjs";
+import { freePort } from "./ports.mjs";
+
+const top = resolve(import.meta.dirname, "../..");
+const target = process.env.SESSIONMINT_TARGET ?? join(top, "target");
+export const bin = (name) => join(target, "debug", name);
+export const screenshots = join(target, "screenshots");
+export const PASSWORD = "correct horse battery staple 9";
+
+/**
+ * The IAM service alone.
+ * @param {object} options `issuer` and `origin` as the browser sees them; `config` is more TOML; `client` more `client add` words
+ */
+export async function startIam({ issuer, origin, resource, config = "", client = [], user = "alice", env = {} }) {
+  const folder = mkdtempSync(join(tmpdir(), "sessionmint-"));
+  const file = join(folder, "sessionmint.toml");
+  writeFileSync(
+    file,
+    `issuer = "${issuer}"\nlisten = "127.0.0.1:0"\ndatabase = "sqlite:${join(folder, "iam.db")}"\n${config}`,
+  );
+  const cli = (...args) => must(bin("sessionmint"), [...args, "--config", file], { env });
+  must(bin("sessionmint"), ["user", "add", user, "--password-stdin", "--config", file], { input: `${PASSWORD}\n`, env });
+  cli(
+    ...["client", "add", "web", "--origin", origin, "--resource", resource, "--resource", issuer],
+    ...["--scope", "account notes:read notes:write", "--default-scope", "notes:read notes:write", ...client],
+  );
+  let server;
+  const iam = {
+    folder,
+    config: file,
+    issuer,
+    user,
+    cli,
+    tryCli: (...args) => run(bin("sessionmint"), [...args, "--config", file], { env }),
+    get log() {
+      return server;
+    },
+    async start() {
+      server = new Server(bin("sessionmint"), ["serve", "--config", file], { env: { ...process.env, ...env } });
+      const [, url] = await server.line(/listening on (http:\/\/[\d.]+:\d+)/);
+      iam.url = url;
+    },
+    /** Session mints that succeeded, counted in the service's own log. */
+    mints: () => server.count(/grant=session.*outcome=minted|outcome=minted.*grant=session/),
+    async stop() {
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  await iam.start();
+  return iam;
+}
+
+/** The whole demo: IAM, gateway, sample service and app. */
+export async function startDemo(options = {}) {
+  const [uiPort, apiPort] = [await freePort(), await freePort()];
+  const ui = `http://ui.app.localhost:${uiPort}`;
+  const api = `http://api.app.localhost:${apiPort}`;
+  const issuer = `${api}/iam`;
+  const iam = await startIam({
+    issuer,
+    origin: ui,
+    resource: api,
+    config: 'trusted_proxies = ["127.0.0.1/32"]\n',
+    ...options,
+  });
+  const demo = new Server(bin("sessionmint-demo"), [
+    ...["--ui-port", String(uiPort), "--api-port", String(apiPort), "--iam", iam.url, "--issuer", issuer],
+    ...["--dist", join(top, "www/dist"), "--database", join(iam.folder, "notes.db")],
+    ...["--ttl-command", `${bin("sessionmint")} client set web --config ${iam.config} --ttl`],
+  ]);
+  await demo.line(/demo ready/);
+  return {
+    ui,
+    api,
+    apiPort,
+    uiPort,
+    iam,
+    demo,
+    async stop() {
+      await demo.stop();
+      await iam.stop();
+    },
+  };
+}
