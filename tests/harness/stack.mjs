@@ -23,7 +23,9 @@ export async function startIam({ issuer, origin, resource, config = "", client =
     `issuer = "${issuer}"\nlisten = "127.0.0.1:0"\ndatabase = "sqlite:${join(folder, "iam.db")}"\n${config}`,
   );
   const cli = (...args) => must(bin("sessionmint"), [...args, "--config", file], { env });
-  must(bin("sessionmint"), ["user", "add", user, "--password-stdin", "--config", file], { input: `${PASSWORD}\n`, env });
+  const addUser = (name) =>
+    must(bin("sessionmint"), ["user", "add", name, "--password-stdin", "--config", file], { input: `${PASSWORD}\n`, env });
+  addUser(user);
   cli(
     ...["client", "add", "web", "--origin", origin, "--resource", resource, "--resource", issuer],
     ...["--scope", "account notes:read notes:write", "--default-scope", "notes:read notes:write", ...client],
@@ -35,6 +37,7 @@ export async function startIam({ issuer, origin, resource, config = "", client =
     issuer,
     user,
     cli,
+    addUser,
     tryCli: (...args) => run(bin("sessionmint"), [...args, "--config", file], { env }),
     get log() {
       return server;
