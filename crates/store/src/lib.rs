@@ -32,6 +32,14 @@
 //! Implement the four traits, then run the suite of `contract` (feature `contract`) against it; an engine is right when
 //! that suite passes.
 
+#[cfg(feature = "contract")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests, compiled for the engines' own test binaries"
+)]
+pub mod contract;
 mod records;
 pub mod sqlite;
 mod traits;

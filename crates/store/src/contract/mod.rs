@@ -1,0 +1,108 @@
+//! What every engine must do, as tests.
+//!
+//! An engine supplies a function that returns [`Instances`] on fresh, empty data and calls
+//! `sessionmint_store::contract_tests!(that_function);` in a file of its `tests/` folder: one `#[test]` per case.
+
+mod clients;
+mod fixtures;
+mod keys;
+mod races;
+mod sessions;
+mod users;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::Store;
+
+/// Two instances of an engine on the same data, empty at first, as two processes would have it.
+pub struct Instances {
+    /// The one that most cases use.
+    pub one: Arc<dyn Store>,
+    /// The other one.
+    pub two: Arc<dyn Store>,
+    /// Whatever must live as long as the data, such as a temporary folder.
+    pub keep: Box<dyn Any + Send>,
+}
+
+// One list for both the dispatcher and the exported macro: a case that is not in it is reported as dead code.
+// `$d` stands for the dollar sign in the inner macro.
+macro_rules! cases {
+    (($d:tt) $($module:ident { $($case:ident)+ })+) => {
+        /// Runs one case by name; `contract_tests!` makes a test of each.
+        ///
+        /// # Panics
+        /// When the engine breaks the contract.
+        pub fn run(case: &str, on: &Instances) {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+            runtime.block_on(async {
+                match case {
+                    $($(stringify!($case) => $module::$case(on).await,)+)+
+                    _ => panic!("there is no case `{case}`"),
+                }
+            });
+        }
+
+        /// Makes one `#[test]` per case of the contract, given a function `fn() -> Instances`.
+        #[macro_export]
+        macro_rules! contract_tests {
+            ($d instances:path) => {
+                $($(
+                    #[test]
+                    fn $case() {
+                        $d crate::contract::run(stringify!($case), &$d instances());
+                    }
+                )+)+
+            };
+        }
+    };
+}
+
+cases! { ($)
+    users {
+        a_user_comes_back_as_stored
+        names_are_unique_byte_for_byte
+        users_are_listed_by_name_in_pages
+        a_new_password_ends_sessions
+        a_hash_is_upgraded_only_from_the_old_one
+        disabling_ends_sessions_for_good
+        scopes_of_a_user_show_in_the_next_read
+        a_removed_user_takes_their_sessions_along
+    }
+    sessions {
+        a_session_comes_back_as_stored
+        nothing_starts_for_a_missing_or_disabled_user
+        c021_oldest_session_is_evicted
+        eviction_goes_by_arrival_when_the_clock_jumps_back
+        the_new_session_stays_whatever_the_maximum
+        signing_in_ends_the_session_it_replaces
+        a_touch_moves_activity_only_forward
+        an_ended_session_stays_ended
+        a_user_ends_only_their_own_sessions
+        the_operator_ends_any_session_by_its_id
+        ending_the_others_says_how_many
+        a_purge_removes_exactly_what_is_over
+    }
+    clients {
+        a_client_comes_back_as_stored
+        ids_and_origins_belong_to_one_client
+        replacing_a_client_keeps_to_the_same_rule
+        origins_compare_byte_for_byte
+        an_origin_listed_twice_counts_once
+        a_removed_client_frees_its_origins
+    }
+    keys {
+        only_the_first_key_is_added
+    }
+    races {
+        an_instance_sees_at_once_what_another_did
+        two_hundred_sessions_start_move_and_end_at_once
+        nothing_brings_an_ended_session_back
+        sign_ins_that_race_with_disabling_leave_nothing
+        the_maximum_holds_under_concurrent_sign_ins
+        a_hash_upgrade_never_undoes_a_password_change
+        one_of_many_equal_names_wins
+        one_of_many_clients_gets_an_origin
+        instances_that_start_together_share_one_key
+    }
+}

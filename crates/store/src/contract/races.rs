@@ -1,0 +1,275 @@
+//! What must hold whatever the order in which concurrent commands arrive.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::Instances;
+use super::fixtures::*;
+use crate::{AddClient, AddKey, AddUser, Change, EndSessions, StartSession, Store};
+
+/// One instance or the other, in turn.
+fn either(on: &Instances, number: u32) -> Arc<dyn Store> {
+    if number.is_multiple_of(2) {
+        Arc::clone(&on.one)
+    } else {
+        Arc::clone(&on.two)
+    }
+}
+
+pub(super) async fn an_instance_sees_at_once_what_another_did(on: &Instances) {
+    let ada = add_user(&*on.two, 1, "ada").await;
+    assert!(on.one.user(&ada).await.unwrap().is_some());
+    for number in 0..50 {
+        let (here, there) = (either(on, number), either(on, number + 1));
+        start(&*here, number, &ada).await;
+        assert!(there.session(&key_hash(number)).await.unwrap().is_some());
+        assert_eq!(there.end_session(&key_hash(number)).await, Ok(Change::Done));
+        assert_eq!(here.session(&key_hash(number)).await, Ok(None));
+    }
+    on.two
+        .add_client(client("web", &["https://ui.example.com"]), NOW)
+        .await
+        .unwrap();
+    assert!(
+        on.one
+            .client_by_origin("https://ui.example.com")
+            .await
+            .unwrap()
+            .is_some()
+    );
+    on.two.remove_client(&client_id("web")).await.unwrap();
+    assert_eq!(
+        on.one.client_by_origin("https://ui.example.com").await,
+        Ok(None)
+    );
+}
+
+pub(super) async fn two_hundred_sessions_start_move_and_end_at_once(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    let mut tasks = JoinSet::new();
+    for number in 0..200 {
+        let (store, ada) = (either(on, number), ada.clone());
+        tasks.spawn(async move {
+            start(&*store, number, &ada).await;
+            let mut touches = JoinSet::new();
+            for secs in [30, 90, 60] {
+                let store = Arc::clone(&store);
+                touches.spawn(async move {
+                    store
+                        .touch_session(&key_hash(number), NOW.plus_secs(secs))
+                        .await
+                });
+            }
+            for touched in touches.join_all().await {
+                assert_eq!(touched, Ok(Change::Done));
+            }
+            if number % 4 == 0 {
+                assert_eq!(store.end_session(&key_hash(number)).await, Ok(Change::Done));
+            }
+        });
+    }
+    tasks.join_all().await;
+    for number in 0..200 {
+        let session = on.one.session(&key_hash(number)).await.unwrap();
+        let expected = (number % 4 != 0).then(|| NOW.plus_secs(90));
+        assert_eq!(
+            session.map(|session| session.last_activity),
+            expected,
+            "session {number}"
+        );
+    }
+    assert_eq!(on.two.sessions_of(&ada).await.unwrap().len(), 150);
+}
+
+pub(super) async fn nothing_brings_an_ended_session_back(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    let mut tasks = JoinSet::new();
+    for number in 0..200 {
+        start(&*on.one, number, &ada).await;
+        for by in 0..2 {
+            let store = either(on, by);
+            tasks.spawn(async move {
+                store
+                    .touch_session(&key_hash(number), NOW.plus_secs(60))
+                    .await
+                    .unwrap();
+            });
+        }
+        let store = either(on, number);
+        tasks.spawn(async move {
+            assert_eq!(store.end_session(&key_hash(number)).await, Ok(Change::Done));
+            assert_eq!(
+                store.session(&key_hash(number)).await,
+                Ok(None),
+                "acknowledged, so over"
+            );
+            let touched = store
+                .touch_session(&key_hash(number), NOW.plus_secs(90))
+                .await;
+            assert_eq!(touched, Ok(Change::NotFound));
+        });
+        let (store, ada) = (either(on, number + 1), ada.clone());
+        tasks.spawn(async move {
+            store
+                .upgrade_password_hash(&ada, "old", "new".to_owned())
+                .await
+                .unwrap();
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(ids_of(&*on.one, &ada).await, []);
+}
+
+pub(super) async fn sign_ins_that_race_with_disabling_leave_nothing(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    start(&*on.one, 1000, &ada).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..200 {
+        let (store, ada) = (either(on, number), ada.clone());
+        if number == 100 {
+            tasks.spawn(async move {
+                assert_eq!(store.set_disabled(&ada, Some(NOW)).await, Ok(Change::Done));
+                assert_eq!(store.session(&key_hash(1000)).await, Ok(None));
+                assert_eq!(ids_of(&*store, &ada).await, []);
+            });
+            continue;
+        }
+        tasks.spawn(async move {
+            let outcome = store
+                .start_session(new_session(number, &ada), None, 20)
+                .await
+                .unwrap();
+            if outcome == StartSession::UserGone {
+                assert_eq!(store.session(&key_hash(number)).await, Ok(None));
+            }
+        });
+    }
+    tasks.join_all().await;
+    on.one.set_disabled(&ada, None).await.unwrap();
+    assert_eq!(ids_of(&*on.one, &ada).await, []);
+}
+
+pub(super) async fn the_maximum_holds_under_concurrent_sign_ins(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    let mut tasks = JoinSet::new();
+    for number in 0..200 {
+        let (store, ada) = (either(on, number), ada.clone());
+        tasks.spawn(async move {
+            store
+                .start_session(new_session(number, &ada), None, 5)
+                .await
+                .unwrap()
+        });
+    }
+    let evicted: u32 = tasks
+        .join_all()
+        .await
+        .into_iter()
+        .map(|outcome| match outcome {
+            StartSession::Started { evicted } => evicted,
+            StartSession::UserGone => panic!("the user was there all the time"),
+        })
+        .sum();
+    assert_eq!(evicted, 195);
+    assert_eq!(on.two.sessions_of(&ada).await.unwrap().len(), 5);
+}
+
+pub(super) async fn a_hash_upgrade_never_undoes_a_password_change(on: &Instances) {
+    for number in 0..50 {
+        let ada = add_user(&*on.one, number, &format!("ada{number}")).await;
+        let (store, id) = (Arc::clone(&on.two), ada.clone());
+        let upgrade = tokio::spawn(async move {
+            store
+                .upgrade_password_hash(&id, "old", "old but stronger".to_owned())
+                .await
+                .unwrap();
+        });
+        let changed = on
+            .one
+            .set_password(&ada, "changed".to_owned(), EndSessions::All)
+            .await;
+        assert_eq!(changed, Ok(Change::Done));
+        upgrade.await.unwrap();
+        let hash = on.one.user(&ada).await.unwrap().unwrap().password_hash;
+        assert_eq!(hash.as_deref(), Some("changed"));
+    }
+}
+
+pub(super) async fn one_of_many_equal_names_wins(on: &Instances) {
+    let mut tasks = JoinSet::new();
+    for number in 0..50 {
+        let store = either(on, number);
+        tasks.spawn(async move {
+            (
+                user_id(number),
+                store.add_user(new_user(number, "ada")).await.unwrap(),
+            )
+        });
+    }
+    let mut winners = tasks.join_all().await;
+    winners.retain(|(_, outcome)| *outcome == AddUser::Added);
+    assert_eq!(winners.len(), 1);
+    assert_eq!(
+        on.one.user_by_name("ada").await.unwrap().unwrap().id,
+        winners[0].0
+    );
+    assert_eq!(on.one.users(None, 100).await.unwrap().len(), 1);
+}
+
+pub(super) async fn one_of_many_clients_gets_an_origin(on: &Instances) {
+    const UI: &str = "https://ui.example.com";
+    let mut tasks = JoinSet::new();
+    for number in 0..50 {
+        let store = either(on, number);
+        tasks.spawn(async move {
+            let new = client(&format!("client{number}"), &[UI]);
+            (
+                new.client_id.clone(),
+                store.add_client(new, NOW).await.unwrap(),
+            )
+        });
+    }
+    let outcomes = tasks.join_all().await;
+    let owner = on
+        .one
+        .client_by_origin(UI)
+        .await
+        .unwrap()
+        .unwrap()
+        .client_id;
+    for (id, outcome) in outcomes {
+        let expected = if id == owner {
+            AddClient::Added
+        } else {
+            AddClient::OriginTaken {
+                origin: UI.to_owned(),
+                client_id: owner.clone(),
+            }
+        };
+        assert_eq!(outcome, expected, "{id}");
+    }
+    assert_eq!(on.two.clients().await.unwrap().len(), 1);
+}
+
+pub(super) async fn instances_that_start_together_share_one_key(on: &Instances) {
+    let mut tasks = JoinSet::new();
+    for number in 0..20 {
+        let store = either(on, number);
+        tasks.spawn(async move {
+            let outcome = store.add_first_key(signing_key(number)).await.unwrap();
+            let keys = store.keys().await.unwrap();
+            assert_eq!(keys.len(), 1);
+            (outcome, keys[0].kid.clone())
+        });
+    }
+    let outcomes = tasks.join_all().await;
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|(outcome, _)| *outcome == AddKey::Added)
+            .count(),
+        1
+    );
+    assert!(outcomes.iter().all(|(_, kid)| *kid == outcomes[0].1));
+}

@@ -1,0 +1,243 @@
+//! People.
+
+use sessionmint_oauth::Timestamp;
+
+use super::Instances;
+use super::fixtures::*;
+use crate::{AddUser, Change, EndSessions, NewUser, User};
+
+pub(super) async fn a_user_comes_back_as_stored(on: &Instances) {
+    let all = [
+        (None, None, Timestamp::from_millis(-1)),
+        (
+            Some("$argon2id$…"),
+            Some(""),
+            Timestamp::from_millis(1_800_000_000_123),
+        ),
+        (Some(""), Some("a b"), Timestamp::from_millis(0)),
+    ];
+    for (number, (password_hash, scopes, created_at)) in (0..).zip(all) {
+        let new = NewUser {
+            id: user_id(number),
+            username: format!("Zoë ' \" {number}"),
+            password_hash: password_hash.map(str::to_owned),
+            scopes: scopes.map(|scopes| scopes.parse().unwrap()),
+            created_at,
+        };
+        let stored = User {
+            id: new.id.clone(),
+            username: new.username.clone(),
+            password_hash: new.password_hash.clone(),
+            scopes: new.scopes.clone(),
+            disabled_at: None,
+            created_at,
+        };
+        assert_eq!(on.one.add_user(new).await, Ok(AddUser::Added));
+        assert_eq!(on.one.user(&stored.id).await, Ok(Some(stored.clone())));
+        assert_eq!(
+            on.one.user_by_name(&stored.username).await,
+            Ok(Some(stored))
+        );
+    }
+    assert_eq!(on.one.user(&user_id(99)).await, Ok(None));
+}
+
+pub(super) async fn names_are_unique_byte_for_byte(on: &Instances) {
+    let first = add_user(&*on.one, 1, "ada").await;
+    assert_eq!(
+        on.one.add_user(new_user(2, "ada")).await,
+        Ok(AddUser::NameTaken)
+    );
+    assert_eq!(on.one.user_by_name("ada").await.unwrap().unwrap().id, first);
+    assert_eq!(on.one.user(&user_id(2)).await, Ok(None));
+    for (number, other) in (3..).zip(["Ada", "ada ", "ad", "ada\0", "àda"]) {
+        assert_eq!(on.one.user_by_name(other).await, Ok(None), "{other:?}");
+        let id = add_user(&*on.one, number, other).await;
+        assert_eq!(
+            on.one.user_by_name(other).await.unwrap().unwrap().id,
+            id,
+            "{other:?}"
+        );
+    }
+}
+
+pub(super) async fn users_are_listed_by_name_in_pages(on: &Instances) {
+    for (number, name) in (1..).zip(["carol", "Zed", "ada", "bob"]) {
+        add_user(&*on.one, number, name).await;
+    }
+    let page = async |after, limit| {
+        let users = on.one.users(after, limit).await.unwrap();
+        users
+            .into_iter()
+            .map(|user| user.username)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(page(None, 3).await, ["Zed", "ada", "bob"]);
+    assert_eq!(page(Some("bob"), 3).await, ["carol"]);
+    assert_eq!(
+        page(Some("b"), 1).await,
+        ["bob"],
+        "the name after which a page begins may be gone"
+    );
+    assert_eq!(page(None, 0).await, Vec::<String>::new());
+}
+
+pub(super) async fn a_new_password_ends_sessions(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    let bob = add_user(&*on.one, 2, "bob").await;
+    for number in 1..=3 {
+        start(&*on.one, number, &ada).await;
+    }
+    start(&*on.one, 4, &bob).await;
+
+    let but_second = EndSessions::AllBut(session_id(2));
+    assert_eq!(
+        on.one
+            .set_password(&ada, "new".to_owned(), but_second)
+            .await,
+        Ok(Change::Done)
+    );
+    assert_eq!(
+        on.one
+            .user(&ada)
+            .await
+            .unwrap()
+            .unwrap()
+            .password_hash
+            .as_deref(),
+        Some("new")
+    );
+    assert_eq!(ids_of(&*on.one, &ada).await, [session_id(2)]);
+
+    assert_eq!(
+        on.one
+            .set_password(&ada, "newer".to_owned(), EndSessions::All)
+            .await,
+        Ok(Change::Done)
+    );
+    assert_eq!(on.one.session(&key_hash(2)).await, Ok(None));
+    assert_eq!(ids_of(&*on.one, &bob).await, [session_id(4)]);
+
+    let nobody = on
+        .one
+        .set_password(&user_id(99), "x".to_owned(), EndSessions::All)
+        .await;
+    assert_eq!(nobody, Ok(Change::NotFound));
+}
+
+pub(super) async fn a_hash_is_upgraded_only_from_the_old_one(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    start(&*on.one, 1, &ada).await;
+    let upgrade = async |old: &str, new: &str| {
+        on.one
+            .upgrade_password_hash(&ada, old, new.to_owned())
+            .await
+            .unwrap()
+    };
+    assert_eq!(upgrade("other", "x").await, Change::NotFound);
+    assert_eq!(upgrade("old", "stronger").await, Change::Done);
+    assert_eq!(upgrade("old", "x").await, Change::NotFound);
+    assert_eq!(
+        on.one
+            .user(&ada)
+            .await
+            .unwrap()
+            .unwrap()
+            .password_hash
+            .as_deref(),
+        Some("stronger")
+    );
+    assert_eq!(ids_of(&*on.one, &ada).await, [session_id(1)]);
+
+    let without = NewUser {
+        password_hash: None,
+        ..new_user(2, "bob")
+    };
+    assert_eq!(on.one.add_user(without).await, Ok(AddUser::Added));
+    let none = on
+        .one
+        .upgrade_password_hash(&user_id(2), "", "x".to_owned())
+        .await;
+    assert_eq!(none, Ok(Change::NotFound));
+}
+
+pub(super) async fn disabling_ends_sessions_for_good(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    let bob = add_user(&*on.one, 2, "bob").await;
+    start(&*on.one, 1, &ada).await;
+    start(&*on.one, 2, &bob).await;
+
+    assert_eq!(on.one.set_disabled(&ada, Some(NOW)).await, Ok(Change::Done));
+    assert_eq!(on.one.session(&key_hash(1)).await, Ok(None));
+    assert_eq!(ids_of(&*on.one, &ada).await, []);
+    assert_eq!(
+        on.one.touch_session(&key_hash(1), NOW.plus_secs(9)).await,
+        Ok(Change::NotFound)
+    );
+    assert_eq!(ids_of(&*on.one, &bob).await, [session_id(2)]);
+
+    assert_eq!(
+        on.one.set_disabled(&ada, Some(NOW.plus_secs(5))).await,
+        Ok(Change::Done)
+    );
+    assert_eq!(
+        on.one.user(&ada).await.unwrap().unwrap().disabled_at,
+        Some(NOW)
+    );
+
+    assert_eq!(on.one.set_disabled(&ada, None).await, Ok(Change::Done));
+    assert_eq!(on.one.user(&ada).await.unwrap().unwrap().disabled_at, None);
+    assert_eq!(
+        on.one.session(&key_hash(1)).await,
+        Ok(None),
+        "enabling revives nothing"
+    );
+
+    assert_eq!(
+        on.one.set_disabled(&user_id(99), Some(NOW)).await,
+        Ok(Change::NotFound)
+    );
+    assert_eq!(
+        on.one.set_disabled(&user_id(99), None).await,
+        Ok(Change::NotFound)
+    );
+}
+
+pub(super) async fn scopes_of_a_user_show_in_the_next_read(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    start(&*on.one, 1, &ada).await;
+    for scopes in [Some("notes:read"), Some(""), None] {
+        let scopes = scopes.map(|scopes| scopes.parse().unwrap());
+        assert_eq!(
+            on.one.set_user_scopes(&ada, scopes.clone()).await,
+            Ok(Change::Done)
+        );
+        assert_eq!(
+            on.one
+                .session(&key_hash(1))
+                .await
+                .unwrap()
+                .unwrap()
+                .user_scopes,
+            scopes
+        );
+        assert_eq!(on.one.user(&ada).await.unwrap().unwrap().scopes, scopes);
+    }
+    assert_eq!(
+        on.one.set_user_scopes(&user_id(99), None).await,
+        Ok(Change::NotFound)
+    );
+}
+
+pub(super) async fn a_removed_user_takes_their_sessions_along(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    start(&*on.one, 1, &ada).await;
+    assert_eq!(on.one.remove_user(&ada).await, Ok(Change::Done));
+    assert_eq!(on.one.session(&key_hash(1)).await, Ok(None));
+    assert_eq!(on.one.end_session(&key_hash(1)).await, Ok(Change::NotFound));
+    assert_eq!(on.one.user(&ada).await, Ok(None));
+    assert_eq!(on.one.remove_user(&ada).await, Ok(Change::NotFound));
+
+    let again = add_user(&*on.one, 2, "ada").await;
+    assert_eq!(ids_of(&*on.one, &again).await, []);
+}
