@@ -10,6 +10,7 @@
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod logging;
 pub mod login;
 pub mod random;
 

@@ -51,7 +51,9 @@ struct Place<'a>(&'a AtomicUsize);
 impl<'a> Place<'a> {
     fn take(waiting: &'a AtomicUsize, max: usize) -> Option<Self> {
         waiting
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < max).then_some(n + 1))
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| {
+                (n < max).then_some(n + 1)
+            })
             .ok()
             .map(|_| Self(waiting))
     }
@@ -76,9 +78,9 @@ mod tests {
         assert!(gate.enter().await.is_ok());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_waits_too_long_is_turned_away_and_leaves_the_queue() {
-        let gate = Gate::new(1, 1, Duration::from_secs(5));
+        let gate = Gate::new(1, 1, Duration::from_millis(5));
         let permit = gate.enter().await.unwrap();
         assert!(gate.enter().await.is_err());
         drop(permit);

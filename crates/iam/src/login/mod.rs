@@ -1,11 +1,78 @@
-//! Proving who somebody is. [`Authenticator`] is the seam: a team with a user table or a sign-in of its own plugs in
-//! there, and the rest of the service (sessions, cookies, tokens) stays as it is.
+//! Proving who somebody is.
+//!
+//! [`Authenticator`] is the seam: a team with a user table or a sign-in of its own plugs in there, and the rest of the
+//! service (sessions, cookies, tokens) stays as it is. What comes with the service is [`PasswordAuthenticator`], which
+//! checks argon2id hashes in the store, behind [`Throttled`], which slows guessing down.
+//!
+//! # Plugging in your own
+//! Decide about the credentials; throttling, sessions and answers are not your concern. Two duties: do the same work
+//! for unknown names as for wrong passwords, and answer [`AuthenticateError::Unavailable`] when your source does not
+//! answer, never [`AuthenticateError::Rejected`]. The user needs an id of this service (`usr_…`), since sessions hang on
+//! it: add each of your users to the store without a password, and return that id.
+//!
+//! ```
+//! use std::collections::HashMap;
+//!
+//! use async_trait::async_trait;
+//! use secrecy::{ExposeSecret as _, SecretString};
+//! use sessionmint_iam::config::ThrottleConfig;
+//! use sessionmint_iam::login::{Authenticated, AuthenticateError, Authenticator, Credentials, Throttled};
+//! use sessionmint_oauth::{Timestamp, UserId};
+//!
+//! /// Tokens that the company's directory has handed out, and who got them.
+//! struct Directory(HashMap<String, (String, UserId)>);
+//!
+//! #[async_trait]
+//! impl Authenticator for Directory {
+//!     async fn authenticate(&self, attempt: Credentials<'_>, _: Timestamp) -> Result<Authenticated, AuthenticateError> {
+//!         match self.0.get(attempt.password.expose_secret()) {
+//!             Some((username, user_id)) if username == attempt.username => {
+//!                 Ok(Authenticated { user_id: user_id.clone(), username: username.clone() })
+//!             }
+//!             _ => Err(AuthenticateError::Rejected),
+//!         }
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let ann = UserId::from_random([7; 16]);
+//! let directory = Directory(HashMap::from([("a-token".to_owned(), ("ann".to_owned(), ann.clone()))]));
+//! // This is what `App::builder(…).authenticator(Arc::new(…))` takes.
+//! let authenticator = Throttled::new(directory, &ThrottleConfig::default());
+//!
+//! let password = SecretString::from("a-token");
+//! let attempt = Credentials { username: "ann", password: &password, network: "192.0.2.1".parse()? };
+//! let answer = authenticator.authenticate(attempt, Timestamp::from_secs(1_800_000_000)).await;
+//! assert_eq!(answer.map(|who| who.user_id), Ok(ann));
+//! # Ok::<(), std::net::AddrParseError>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod gate;
+pub mod hasher;
+mod machine;
+pub mod password;
+pub mod policy;
+pub mod throttle;
+pub mod throttled;
 
 use std::net::IpAddr;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use sessionmint_oauth::{Timestamp, UserId};
+
+pub use hasher::Hasher;
+pub use password::PasswordAuthenticator;
+pub use throttle::Throttle;
+pub use throttled::Throttled;
+
+/// The longest password that is hashed, in bytes; a longer one is a wrong one.
+pub const MAX_PASSWORD_BYTES: usize = 1024;
+
+/// The longest user name, in bytes.
+pub const MAX_USERNAME_BYTES: usize = 256;
 
 /// What somebody claims at sign-in.
 #[derive(Debug)]

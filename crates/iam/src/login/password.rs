@@ -1,0 +1,146 @@
+//! Sign-in with a password that is kept in the store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::ExposeSecret as _;
+use sessionmint_oauth::Timestamp;
+use sessionmint_store::{Change, Store, User};
+
+use super::hasher::{HashError, Hasher, HasherError, Verdict, Work};
+use super::{
+    AuthenticateError, Authenticated, Authenticator, Credentials, MAX_PASSWORD_BYTES,
+    MAX_USERNAME_BYTES,
+};
+use crate::config::HashingConfig;
+use crate::logging::Printable;
+use crate::random::Random;
+
+/// Checks passwords against the hashes in the store.
+///
+/// Whoever is unknown, disabled or without a password costs the same work as a wrong password: one hash with the
+/// parameters in use, against a dummy made at start. (A hash made under *lower* parameters is checked under those until
+/// its owner signs in; after raising them, such accounts answer faster for a while.)
+pub struct PasswordAuthenticator {
+    store: Arc<dyn Store>,
+    hasher: Hasher,
+}
+
+impl PasswordAuthenticator {
+    /// Computes one hash, which takes some tens of milliseconds.
+    pub fn new(
+        store: Arc<dyn Store>,
+        config: &HashingConfig,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, HasherError> {
+        Ok(Self {
+            store,
+            hasher: Hasher::new(config, random)?,
+        })
+    }
+
+    /// What has been hashed so far.
+    pub fn work(&self) -> &Work {
+        self.hasher.work()
+    }
+
+    /// A right password whose hash is weaker than today's is stored again. Failing to is no reason to refuse the
+    /// sign-in; the next one tries again.
+    async fn upgrade(&self, user: &User, old: &str, new: String) {
+        match self.store.upgrade_password_hash(&user.id, old, new).await {
+            Ok(Change::Done) => {
+                tracing::info!(user.id = %user.id, "password hash renewed with today's parameters")
+            }
+            Ok(Change::NotFound) => {
+                tracing::info!(user.id = %user.id, "password changed during the sign-in, its hash is left alone");
+            }
+            Err(error) => {
+                tracing::warn!(user.id = %user.id, %error, "password hash could not be renewed")
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Authenticator for PasswordAuthenticator {
+    async fn authenticate(
+        &self,
+        attempt: Credentials<'_>,
+        _now: Timestamp,
+    ) -> Result<Authenticated, AuthenticateError> {
+        // No stored user has such a name and no stored hash such a password, so this tells nothing, and no one can make
+        // the service hash megabytes.
+        if attempt.username.len() > MAX_USERNAME_BYTES
+            || attempt.password.expose_secret().len() > MAX_PASSWORD_BYTES
+        {
+            tracing::info!(network = %attempt.network, "sign-in refused: name or password too long");
+            return Err(AuthenticateError::Rejected);
+        }
+        let user = self
+            .store
+            .user_by_name(attempt.username)
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "sign-in: the store did not answer");
+                AuthenticateError::Unavailable
+            })?;
+        let enabled = user.as_ref().filter(|user| user.disabled_at.is_none());
+        let stored = enabled.and_then(|user| user.password_hash.as_deref());
+
+        let verdict = self
+            .hasher
+            .verify(attempt.password, stored)
+            .await
+            .map_err(|error| match error {
+                HashError::Busy { retry_after_secs } => {
+                    tracing::warn!(network = %attempt.network, "sign-in put off: too many at once");
+                    AuthenticateError::Busy { retry_after_secs }
+                }
+                HashError::Failed => {
+                    tracing::error!("sign-in: a password hash could not be computed");
+                    AuthenticateError::Unavailable
+                }
+            })?;
+
+        match (verdict, enabled, stored) {
+            (Verdict::Right { upgraded }, Some(user), Some(old)) => {
+                if let Some(new) = upgraded {
+                    self.upgrade(user, old, new).await;
+                }
+                Ok(Authenticated {
+                    user_id: user.id.clone(),
+                    username: user.username.clone(),
+                })
+            }
+            (verdict, _, _) => {
+                log_refusal(&attempt, user.as_ref(), &verdict);
+                Err(AuthenticateError::Rejected)
+            }
+        }
+    }
+}
+
+/// Unknown names are not logged: now and then somebody types a password there.
+fn log_refusal(attempt: &Credentials<'_>, user: Option<&User>, verdict: &Verdict) {
+    let network = attempt.network;
+    match user {
+        None => tracing::info!(%network, "sign-in refused: unknown user"),
+        Some(user) => {
+            let name = Printable(&user.username);
+            match (verdict, user.disabled_at, &user.password_hash) {
+                (Verdict::Unreadable, _, _) => {
+                    tracing::error!(user.id = %user.id, user.name = %name, "sign-in refused: the stored hash is damaged; set a new password");
+                }
+                (_, Some(_), _) => {
+                    tracing::info!(user.id = %user.id, user.name = %name, %network, "sign-in refused: disabled")
+                }
+                (_, None, None) => {
+                    tracing::info!(user.id = %user.id, user.name = %name, %network, "sign-in refused: the user has no password");
+                }
+                (_, None, Some(_)) => {
+                    tracing::info!(user.id = %user.id, user.name = %name, %network, "sign-in refused: wrong password");
+                }
+            }
+        }
+    }
+}
