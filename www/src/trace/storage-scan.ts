@@ -3,6 +3,8 @@
 /** One place and what was found there. */
 export interface Finding {
   place: string;
+  /** What it is called when nothing was found. */
+  clean: "empty" | "no token";
   /** Names of what is there; empty is the point of the demo. */
   entries: string[];
 }
@@ -13,12 +15,12 @@ export interface Finding {
  */
 export async function scanStorage(secret: string | undefined): Promise<Finding[]> {
   return [
-    { place: "document.cookie", entries: document.cookie ? document.cookie.split("; ").map(nameOf) : [] },
-    { place: "localStorage", entries: keysOf(() => localStorage) },
-    { place: "sessionStorage", entries: keysOf(() => sessionStorage) },
-    { place: "IndexedDB", entries: await databases() },
-    { place: "Cache API", entries: await cacheNames() },
-    { place: "window", entries: secret === undefined ? [] : propertiesHolding(secret) },
+    { place: "document.cookie", clean: "empty", entries: document.cookie ? document.cookie.split("; ").map(nameOf) : [] },
+    { place: "localStorage", clean: "empty", entries: keysOf(() => localStorage) },
+    { place: "sessionStorage", clean: "empty", entries: keysOf(() => sessionStorage) },
+    { place: "IndexedDB", clean: "empty", entries: await databases() },
+    { place: "Cache API", clean: "empty", entries: await cacheNames() },
+    { place: "window", clean: "no token", entries: secret === undefined ? [] : propertiesHolding(secret) },
   ];
 }
 

@@ -14,6 +14,8 @@ export type EndReason = "renewed" | "signed out" | "dropped";
 /** One token from mint to end. */
 export interface TokenBar {
   id: string;
+  /** What people see of it: a fingerprint. */
+  name: string;
   /** Which API it is for: tokens of different keys live side by side. */
   key: string;
   scope: string;
@@ -135,13 +137,18 @@ export function tickStep(view: View, most: number): number {
   return steps.find((step) => span / step <= most) ?? span;
 }
 
+/** Until when a bar is drawn. A renewed token is valid to its end all the same; one that was dropped is gone. */
+export function drawnUntil(bar: TokenBar): number {
+  return bar.ended && bar.ended.why !== "renewed" ? bar.ended.at : bar.expiresAt;
+}
+
 /** A row for each token, so that bars of overlapping lifetimes do not cover each other. Same order as `bars`. */
 export function lanesOf(bars: readonly TokenBar[]): number[] {
   const free: number[] = [];
   return bars.map((bar) => {
     const lane = free.findIndex((until) => until <= bar.mintedAt);
     const chosen = lane === -1 ? free.length : lane;
-    free[chosen] = bar.expiresAt;
+    free[chosen] = drawnUntil(bar);
     return chosen;
   });
 }

@@ -10,9 +10,13 @@ export interface LogEntry {
   time: number;
   kind: LogKind;
   text: string;
+  /** How many times in a row. */
+  count: number;
 }
 
 const LOG_LENGTH = 60;
+/** The same line within this time is counted instead of repeated. */
+const REPEAT_MS = 2000;
 
 export class Trace {
   readonly steps = new Steps();
@@ -44,7 +48,13 @@ export class Trace {
 
   note(kind: LogKind, text: string): void {
     this.change(() => {
-      this.log.push({ time: Date.now(), kind, text });
+      const time = Date.now();
+      const last = this.log.at(-1);
+      if (last && last.text === text && last.kind === kind && time - last.time < REPEAT_MS) {
+        this.log.splice(-1, 1, { ...last, count: last.count + 1 });
+        return;
+      }
+      this.log.push({ time, kind, text, count: 1 });
       if (this.log.length > LOG_LENGTH) this.log.shift();
     });
   }

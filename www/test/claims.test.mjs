@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fingerprint, readClaims } from "../src/trace/claims.ts";
+import { source } from "./source.mjs";
+
+const { fingerprint, readClaims } = await source("trace/claims.ts");
 
 const CLAIMS = { jti: "j-1", sid: "ses_1", sub: "usr_ü", aud: "http://api", scope: "a b", iat: 10, exp: 25, iss: "x" };
 
-function jwt(payload: unknown): string {
+function jwt(payload) {
   return `e30.${Buffer.from(JSON.stringify(payload)).toString("base64url")}.c2ln`;
 }
 

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Steps } from "../src/trace/steps.ts";
+import { source } from "./source.mjs";
+
+const { Steps } = await source("trace/steps.ts");
 
 test("there are eight, all open at the start", () => {
   const steps = new Steps();

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { loginAddress, safeReturnTo } from "../src/return-to.ts";
+import { source } from "./source.mjs";
+
+const { loginAddress, safeReturnTo } = await source("return-to.ts");
 
 const ORIGIN = "http://ui.app.localhost:4180";
 

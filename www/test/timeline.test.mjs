@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import {
+import { source } from "./source.mjs";
+
+const {
   Timeline,
   describeAskers,
   groupUses,
@@ -11,10 +13,10 @@ import {
   position,
   tickStep,
   viewAt,
-} from "../src/trace/timeline.ts";
+} = await source("trace/timeline.ts");
 
-function token(id: string, mintedAt: number, life = 15_000, key = "api") {
-  return { id, key, scope: "notes:read", mintedAt, expiresAt: mintedAt + life, askedBy: "page load" };
+function token(id, mintedAt, life = 15_000, key = "api") {
+  return { id, name: id, key, scope: "notes:read", mintedAt, expiresAt: mintedAt + life, askedBy: "page load" };
 }
 
 test("a token goes from live over expiring to expired", () => {
@@ -100,6 +102,15 @@ test("overlapping tokens get rows of their own and rows are used again", () => {
     new Timeline().minted(t),
   );
   assert.deepEqual(lanesOf(bars), [0, 1, 0, 1].map((lane, i) => (i === 3 ? 2 : lane)));
+});
+
+test("a dropped token gives its row back at once, a renewed one at its end", () => {
+  const timeline = new Timeline();
+  timeline.minted(token("a", 0, 300_000));
+  timeline.endAll(5000, "dropped");
+  timeline.minted(token("b", 5000, 15_000));
+  timeline.minted(token("c", 17_000, 15_000));
+  assert.deepEqual(lanesOf(timeline.bars), [0, 0, 1]);
 });
 
 test("the view holds now, every usable token and its past, for short and long tokens", () => {

@@ -1,0 +1,102 @@
+// The account page: who is signed in, where else, and the ways to end sessions. It uses a token of its own, for the
+// IAM service, which no other service would accept.
+import type { Config } from "../config.ts";
+import type { Session } from "../session.ts";
+import { h, setText } from "../dom.ts";
+import { errorLine, explainStatus, heading, type Page } from "./page.ts";
+
+interface SessionRow {
+  id: string;
+  current: boolean;
+  created_at: number;
+  last_activity: number;
+  user_agent?: string | null;
+}
+
+export function accountPage(session: Session, config: Config, signOut: () => void): Page {
+  const sessions = `${config.iam}/sessions`;
+  const error = errorLine("account-error");
+  const name = h("strong", { "data-testid": "user-name" }, "…");
+  const list = h("ul", { class: "sessions", "data-testid": "sessions-list", "aria-label": "Your sessions" });
+  const endOthers = h("button", { type: "button", "data-testid": "end-others" }, "End all others");
+  endOthers.disabled = true;
+
+  const call = async (label: string, url: string, init?: RequestInit): Promise<Response | undefined> => {
+    try {
+      const response = await session.call(label, url, init);
+      setText(error, response.ok ? "" : explainStatus(response.status));
+      return response.ok ? response : undefined;
+    } catch {
+      setText(error, explainStatus(0));
+      return undefined;
+    }
+  };
+  const load = async () => {
+    const response = await call("session list", sessions);
+    if (!response) return;
+    const { sessions: all } = (await response.json()) as { sessions: SessionRow[] };
+    list.replaceChildren(...all.map((one) => row(one, end)));
+    endOthers.disabled = all.length < 2;
+  };
+  const end = async (one: SessionRow) => {
+    if (one.current) return signOut();
+    await call("end session", `${sessions}/${encodeURIComponent(one.id)}`, { method: "DELETE" });
+    await load();
+  };
+  endOthers.addEventListener("click", async () => {
+    endOthers.disabled = true;
+    await call("end other sessions", sessions, { method: "DELETE" });
+    await load();
+  });
+  const who = async () => {
+    const response = await call("user info", `${config.iam}/userinfo`);
+    if (!response) return;
+    const info = (await response.json()) as { username?: string; preferred_username?: string; sub?: string };
+    setText(name, info.username ?? info.preferred_username ?? info.sub ?? "");
+  };
+  void Promise.all([who(), load()]);
+
+  const element = h(
+    "div",
+    { class: "page" },
+    heading("Account"),
+    h("p", {}, "Signed in as ", name),
+    error,
+    h("div", { class: "row" }, h("h2", {}, "My sessions"), endOthers),
+    list,
+    h("button", { type: "button", class: "danger", onclick: signOut }, "Sign out here"),
+  );
+  return { title: "Account", element };
+}
+
+function row(one: SessionRow, end: (one: SessionRow) => Promise<void> | void): HTMLElement {
+  const button = h("button", { type: "button", "data-testid": "end-session" }, one.current ? "Sign out" : "End");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    await end(one);
+  });
+  return h(
+    "li",
+    { class: "card session", "data-testid": "session-row", "data-current": String(one.current) },
+    h(
+      "div",
+      {},
+      h("p", {}, h("strong", {}, device(one.user_agent)), one.current ? h("span", { class: "chip", "data-state": "done" }, "this one") : null),
+      h("p", { class: "muted" }, `since ${moment(one.created_at)}, last active ${moment(one.last_activity)}`),
+    ),
+    button,
+  );
+}
+
+function moment(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+}
+
+/** The browser's name out of its user agent, good enough for a list. */
+function device(agent: string | null | undefined): string {
+  if (!agent) return "Session";
+  const browser = ["Firefox", "Edg", "Chrome", "Safari"].find((name) => agent.includes(`${name}/`));
+  const system = ["Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux"].find((name) => agent.includes(name));
+  const names = [browser === "Edg" ? "Edge" : browser, system === "Mac OS X" ? "macOS" : system].filter(Boolean);
+  return names.length > 0 ? names.join(" on ") : "Session";
+}

@@ -1,0 +1,111 @@
+// The login page. The password goes into one request body and nowhere else: the form has no action and no names that
+// a browser could put into an address.
+import { codeOf, type Session } from "../session.ts";
+import { h, setText } from "../dom.ts";
+import { errorLine, heading, type Page } from "./page.ts";
+
+const MESSAGES: Record<string, string> = {
+  invalid_credentials: "That name and password do not match.",
+  cookie_not_stored:
+    "You signed in, but the browser did not keep the session cookie. Page and API must share a registrable domain, and the browser must accept the API host's cookies.",
+  origin_refused: "The service refuses sign-ins from this page's address. It has to be allowed for this client first.",
+};
+const OUTAGE = "The sign-in service does not answer at the moment. Please try again.";
+
+/** `notice` says why the page is shown; `done` is called once after a successful sign-in. */
+export function loginPage(session: Session, notice: string | undefined, done: () => void): Page {
+  const error = errorLine("login-error");
+  error.id = "login-error";
+  const username = h("input", {
+    id: "username",
+    type: "text",
+    autocomplete: "username",
+    autocapitalize: "none",
+    spellcheck: "false",
+    required: true,
+    maxlength: 256,
+    "data-testid": "username",
+  });
+  const password = h("input", {
+    id: "password",
+    type: "password",
+    autocomplete: "current-password",
+    required: true,
+    maxlength: 1024,
+    "data-testid": "password",
+  });
+  const stay = h("input", { id: "stay", type: "checkbox", "data-testid": "stay-signed-in" });
+  const submit = h("button", { type: "submit", class: "primary", "data-testid": "login-submit" }, "Sign in");
+
+  const tell = (text: string) => {
+    setText(error, text);
+    for (const field of [username, password]) {
+      if (text) field.setAttribute("aria-describedby", error.id);
+      else field.removeAttribute("aria-describedby");
+    }
+  };
+  const send = async () => {
+    const name = username.value.trim();
+    if (!name || !password.value) {
+      tell("Please enter your name and your password.");
+      (name ? password : username).focus();
+      return;
+    }
+    tell("");
+    submit.disabled = true;
+    setText(submit, "Signing in…");
+    try {
+      await session.login(name, password.value, stay.checked);
+      password.value = "";
+      done();
+    } catch (failure) {
+      tell(explain(failure));
+      password.value = "";
+      password.focus();
+    } finally {
+      submit.disabled = false;
+      setText(submit, "Sign in");
+    }
+  };
+
+  const form = h(
+    "form",
+    {
+      class: "card form",
+      novalidate: true,
+      method: "post",
+      "data-testid": "login-form",
+      onsubmit: (event) => {
+        event.preventDefault();
+        void send();
+      },
+    },
+    error,
+    h("div", { class: "field" }, h("label", { for: "username" }, "Name"), username),
+    h("div", { class: "field" }, h("label", { for: "password" }, "Password"), password),
+    h("label", { class: "check", for: "stay" }, stay, h("span", {}, "Stay signed in")),
+    submit,
+  );
+  const element = h(
+    "div",
+    { class: "login" },
+    heading("Sign in"),
+    notice ? h("p", { class: "notice", role: "status", "data-testid": "login-notice" }, notice) : null,
+    form,
+    h("p", { class: "muted" }, "The demo prints a name and a password where you started it."),
+  );
+  return { title: "Sign in", element };
+}
+
+function explain(failure: unknown): string {
+  const code = codeOf(failure);
+  const known = code === undefined ? undefined : MESSAGES[code];
+  if (known) return known;
+  const wait = (failure as { retryAfter?: unknown }).retryAfter;
+  if (code === "rate_limited") {
+    return typeof wait === "number"
+      ? `Too many tries. Please wait ${Math.ceil(wait)} seconds.`
+      : "Too many tries. Please wait a moment.";
+  }
+  return OUTAGE;
+}

@@ -1,0 +1,113 @@
+// The panel "Tokens": the chart, the buttons that make something happen, the counters and the log.
+import type { Session } from "../session.ts";
+import type { LogEntry, Trace } from "../trace/trace.ts";
+import type { Config } from "../config.ts";
+import { h, setText } from "../dom.ts";
+import { timelineChart } from "./timeline.ts";
+
+const BURST = 20;
+
+export function tokensPanel(trace: Trace, session: Session, config: Config, signedIn: () => boolean): HTMLElement {
+  const notes = `${config.api}/notes`;
+  const mints = h("strong", { "data-testid": "mint-count" }, "0");
+  const sent = h("span");
+  const result = h("p", { class: "muted", role: "status", "data-testid": "burst-result" });
+  const entries = h("ol", { class: "log", tabindex: 0, "aria-label": "Log, newest first" });
+
+  const callOnce = h("button", { type: "button", "data-testid": "call-once" }, "Call once");
+  const burst = h(
+    "button",
+    { type: "button", "data-testid": "burst", title: "Throws the token away, then calls 20 times at once: one mint" },
+    `Burst of ${BURST} parallel calls`,
+  );
+  const short = h("input", { type: "checkbox", role: "switch", id: "short", "data-testid": "short-switch" });
+
+  callOnce.addEventListener("click", () => busy(callOnce, () => session.call("call once", notes)));
+  burst.addEventListener("click", () =>
+    busy(burst, async () => {
+      setText(result, "");
+      session.drop();
+      const before = trace.mints;
+      const calls = Array.from({ length: BURST }, () => session.call(`burst of ${BURST}`, notes));
+      const answers = await Promise.allSettled(calls);
+      const good = answers.filter((answer) => answer.status === "fulfilled" && answer.value.ok).length;
+      const mints = trace.mints - before;
+      setText(result, `${good} of ${BURST} calls answered, with ${mints} ${mints === 1 ? "mint" : "mints"}.`);
+    }),
+  );
+  short.addEventListener("change", () =>
+    busy(short, async () => {
+      const wanted = short.checked;
+      try {
+        await session.useShortTokens(wanted);
+      } catch (error) {
+        short.checked = !wanted;
+        trace.note("error", "the switch for short tokens did not answer");
+        throw error;
+      }
+      trace.note("info", wanted ? "the service now hands out 15 s tokens" : "the service now hands out 300 s tokens");
+      if (!signedIn()) return;
+      session.drop();
+      await session.touch(wanted ? "short tokens on" : "short tokens off");
+    }),
+  );
+  void session.shortTokens().then(
+    (isShort) => (short.checked = isShort),
+    () => trace.note("warn", "the switch for short tokens did not answer"),
+  );
+
+  let newest: LogEntry | undefined;
+  const show = () => {
+    callOnce.disabled = burst.disabled = !signedIn();
+    setText(mints, String(trace.mints));
+    const { token, login, notes: calls, account } = trace.requests;
+    setText(sent, `token ${token} · login ${login} · notes ${calls} · account ${account}`);
+    if (newest !== trace.log.at(-1)) {
+      newest = trace.log.at(-1);
+      entries.replaceChildren(...trace.log.map(line).reverse());
+    }
+  };
+  trace.watch(show);
+  show();
+
+  return h(
+    "section",
+    { class: "panel tokens", "aria-labelledby": "tokens-title" },
+    h(
+      "header",
+      { class: "panel-head" },
+      h("h2", { id: "tokens-title" }, "Tokens"),
+      h("p", { class: "chip" }, mints, " minted"),
+      h("p", { class: "muted", title: "Counted by the browser's own resource timing" }, "requests sent: ", sent),
+    ),
+    timelineChart(trace),
+    h(
+      "div",
+      { class: "toolbar" },
+      callOnce,
+      burst,
+      h("label", { class: "switch", for: "short" }, short, h("span", {}, "15-second tokens")),
+    ),
+    result,
+    entries,
+  );
+}
+
+/** Runs an action with its control disabled. Failures are told by the session's log, so they end here. */
+async function busy(control: HTMLButtonElement | HTMLInputElement, action: () => Promise<unknown>): Promise<void> {
+  control.disabled = true;
+  try {
+    await action();
+  } catch {
+    // Already in the log, with its code.
+  } finally {
+    control.disabled = false;
+    // A control that is disabled while it has the focus loses it to the body.
+    if (document.activeElement === document.body) control.focus({ preventScroll: true });
+  }
+}
+
+function line(entry: LogEntry): HTMLElement {
+  const time = new Date(entry.time).toLocaleTimeString([], { hour12: false });
+  return h("li", { "data-kind": entry.kind }, h("time", {}, time), h("span", {}, entry.count > 1 ? `${entry.text} (×${entry.count})` : entry.text));
+}

@@ -1,0 +1,287 @@
+// The app's one token manager, and the observer that tells the trace what it does. The app uses the public API of
+// `sessionmint` like any other; the observing (labels, claims, timeline) is what a normal app would leave out.
+import { createTokenManager, type TokenManager } from "sessionmint";
+
+import type { Config } from "./config.ts";
+import { fingerprint, readClaims } from "./trace/claims.ts";
+import { describeAskers, type MarkKind } from "./trace/timeline.ts";
+import type { LogKind, Trace } from "./trace/trace.ts";
+
+/** Which of the two tokens: for the services behind the gateway, or for the IAM service's own account pages. */
+export type Audience = "api" | "account";
+
+export type Entry = "signed in" | "signed out" | "unreachable";
+
+/** Why a session ended while the app was open. */
+export type Farewell = "signed out" | "session ended";
+
+interface Call {
+  label: string;
+  audience: Audience;
+  at: number;
+  /** The token that carries it, once one is in hand. */
+  token?: string;
+}
+
+/** A token that lives shorter than this is one of the short ones. */
+const SHORT_SECONDS = 60;
+
+export class Session {
+  /** Called once per sign-out, with the reason. */
+  onSignedOut: (why: Farewell) => void = () => {};
+  /** The name typed at the login page; after a reload only the account page learns it from the service. */
+  username: string | undefined;
+
+  readonly #config: Config;
+  readonly #trace: Trace;
+  readonly #calls = new Set<Call>();
+  #manager: TokenManager;
+  /** Whether a token came since the last sign-out. */
+  #live = false;
+
+  constructor(config: Config, trace: Trace) {
+    this.#config = config;
+    this.#trace = trace;
+    this.#manager = this.#create();
+  }
+
+  /** The token in hand, for the storage scan to look for. */
+  get token(): string | undefined {
+    return this.#manager.peek();
+  }
+
+  /** Opens a protected page: one silent try to mint, told as the steps of the flow. */
+  async enter(): Promise<Entry> {
+    const { steps } = this.#trace;
+    // A manager that knows of a sign-out answers without asking the service; another tab may have signed in since.
+    if (!this.#live) this.#replace();
+    this.#trace.change(() => {
+      steps.restart();
+      steps.set(1, "done");
+      steps.set(2, "active");
+    });
+    const started = performance.now();
+    try {
+      await this.#ask("page load");
+    } catch (error) {
+      const code = codeOf(error);
+      const took = milliseconds(started);
+      if (code !== "signed_out") {
+        this.#fail("mint failed", error);
+        return "unreachable";
+      }
+      this.#trace.change(() => {
+        steps.set(2, "done", took);
+        steps.set(3, "done", "no session");
+      });
+      this.#trace.note("info", `no session: the login page is next (${took})`);
+      return "signed out";
+    }
+    this.#trace.change(() => {
+      steps.set(2, "done", milliseconds(started));
+      steps.skip(3, 6, "not needed: the session was alive");
+      steps.set(7, "done", "at once");
+    });
+    return "signed in";
+  }
+
+  /** Signs in. Rejects with the module's error, whose `code` the login page explains. */
+  async login(username: string, password: string, staySignedIn: boolean): Promise<void> {
+    const { steps } = this.#trace;
+    this.#trace.change(() => steps.set(5, "active"));
+    const started = performance.now();
+    const call = this.#begin("login", "api");
+    try {
+      await this.#manager.login({ username, password, staySignedIn });
+    } catch (error) {
+      if (codeOf(error) === "cookie_not_stored") this.#trace.change(() => steps.set(5, "done"));
+      this.#fail("sign-in failed", error);
+      throw error;
+    } finally {
+      this.#calls.delete(call);
+    }
+    this.username = username;
+    this.#observe();
+    this.#trace.change(() => {
+      steps.set(5, "done", milliseconds(started));
+      steps.set(6, "done", "set, and unreadable here");
+      steps.set(7, "done", "silently");
+    });
+  }
+
+  /** Ends the session at the service. The tokens of this page are gone whatever the service answers. */
+  async logout(): Promise<void> {
+    const manager = this.#manager;
+    this.#signedOut("signed out");
+    await manager.logout();
+  }
+
+  /** Calls an API with the right token; `label` says who asked. */
+  async call(label: string, url: string, init?: RequestInit): Promise<Response> {
+    const audience: Audience = url.startsWith(`${this.#config.iam}/`) ? "account" : "api";
+    const call = this.#begin(label, audience);
+    try {
+      const response = await this.#manager.fetch(url, init);
+      this.#observe();
+      this.#finish(call, response.status);
+      return response;
+    } catch (error) {
+      this.#finish(call, 0);
+      this.#fail(label, error);
+      throw error;
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
+  /** Throws the tokens away and starts over with a new manager, as a page load would. */
+  drop(): void {
+    this.#replace();
+    this.#trace.change(({ timeline }) => timeline.endAll(performance.now(), "dropped"));
+    this.#trace.note("info", "tokens thrown away, new manager");
+  }
+
+  /** Mints if needed, without calling anything: after a return from the back/forward cache, or a new token lifetime. */
+  async touch(label: string): Promise<void> {
+    await this.#ask(label);
+  }
+
+  /** Whether the service hands out short tokens just now. */
+  async shortTokens(): Promise<boolean> {
+    const response = await fetch(`${this.#config.api}/demo/ttl`);
+    if (!response.ok) throw new Error(`the switch answered ${response.status}`);
+    const { ttl } = (await response.json()) as { ttl: number };
+    return ttl < SHORT_SECONDS;
+  }
+
+  async useShortTokens(short: boolean): Promise<void> {
+    const response = await fetch(`${this.#config.api}/demo/ttl`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ ttl: short ? 15 : 300 }),
+    });
+    if (!response.ok) throw new Error(`the switch answered ${response.status}`);
+  }
+
+  #replace(): void {
+    this.#manager.dispose();
+    this.#manager = this.#create();
+  }
+
+  #create(): TokenManager {
+    const { api, iam } = this.#config;
+    const manager = createTokenManager({ iam, apis: [{ url: iam, resource: iam, scope: "account" }, api] });
+    const mark = (kind: MarkKind, text: string, log: LogKind) => {
+      this.#trace.change(({ timeline }) => timeline.mark({ at: performance.now(), kind, text }));
+      this.#trace.note(log, text);
+    };
+    manager.on("signedin", () => this.#observe());
+    manager.on("renewed", () => this.#observe());
+    manager.on("signedout", () => this.#signedOut("session ended"));
+    manager.on("degraded", () => {
+      this.#trace.change((trace) => (trace.degraded = true));
+      mark("degraded", "the token service does not answer; a valid token goes on being used", "warn");
+    });
+    manager.on("recovered", () => {
+      this.#trace.change((trace) => (trace.degraded = false));
+      mark("recovered", "the token service answers again", "info");
+    });
+    manager.on("ending", () => this.#trace.note("warn", "the session reaches its absolute end in two minutes"));
+    return manager;
+  }
+
+  async #ask(label: string): Promise<void> {
+    const call = this.#begin(label, "api");
+    try {
+      await this.#manager.getToken();
+      this.#observe();
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
+  #begin(label: string, audience: Audience): Call {
+    const token = this.#trace.timeline.current(audience, performance.now())?.id;
+    const call: Call = { label, audience, at: performance.now(), ...(token === undefined ? {} : { token }) };
+    this.#calls.add(call);
+    return call;
+  }
+
+  #finish(call: Call, status: number): void {
+    const { timeline, steps } = this.#trace;
+    this.#trace.change(() => {
+      if (call.token !== undefined) timeline.used(call.token, { at: call.at, label: call.label, status });
+      if (call.audience === "api" && status >= 200 && status < 300) steps.set(8, "done", `${call.label}: ${status}`);
+    });
+    this.#trace.note(status >= 200 && status < 400 ? "call" : "error", `${call.label}: ${status || "no answer"}`);
+  }
+
+  /** Looks whether a manager holds a token that the timeline does not know yet. */
+  #observe(): void {
+    const { iam } = this.#config;
+    this.#learn("api", this.#manager.peek());
+    this.#learn("account", this.#manager.peek({ resource: iam, scope: "account" }));
+  }
+
+  #learn(audience: Audience, token: string | undefined): void {
+    const claims = token === undefined ? undefined : readClaims(token);
+    const { timeline } = this.#trace;
+    if (!claims || timeline.bars.some((bar) => bar.id === claims.jti)) return;
+
+    this.#live = true;
+    const now = performance.now();
+    const calls = [...this.#calls].filter((call) => call.audience === audience);
+    const waiting = calls.filter((call) => call.token === undefined);
+    const askedBy = describeAskers((waiting.length > 0 ? waiting : calls).map((call) => call.label));
+    const lifetime = claims.exp - claims.iat;
+    this.#trace.change((trace) => {
+      trace.mints += 1;
+      const bar = timeline.minted({
+        id: claims.jti,
+        name: "",
+        key: audience,
+        scope: claims.scope,
+        mintedAt: now,
+        expiresAt: now + lifetime * 1000,
+        askedBy,
+      });
+      for (const call of waiting) {
+        call.token = bar.id;
+        call.at = now;
+      }
+      void fingerprint(claims.jti).then((name) => {
+        trace.change(() => (bar.name = name));
+        trace.note("mint", `minted ${name} for ${askedBy}, ${audience}, ${lifetime} s`);
+      });
+    });
+  }
+
+  #signedOut(why: Farewell): void {
+    // The module also says so when the first mint finds no session: nothing ended then.
+    if (!this.#live) return;
+    this.#live = false;
+    this.username = undefined;
+    this.#trace.change(({ timeline }) => {
+      timeline.endAll(performance.now(), "signed out");
+      timeline.mark({ at: performance.now(), kind: "signed out", text: why });
+    });
+    this.#trace.note("info", why);
+    this.onSignedOut(why);
+  }
+
+  #fail(what: string, error: unknown): void {
+    const text = `${what}: ${codeOf(error) ?? "failed"}`;
+    this.#trace.change(({ timeline }) => timeline.mark({ at: performance.now(), kind: "failed", text }));
+    this.#trace.note("error", text);
+  }
+}
+
+/** The stable code of an error of the module. */
+export function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+function milliseconds(since: number): string {
+  return `${Math.round(performance.now() - since)} ms`;
+}
