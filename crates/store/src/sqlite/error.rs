@@ -1,6 +1,6 @@
 //! From SQLite's errors to the two that callers tell apart, and why a database could not be opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
@@ -21,7 +21,7 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The file is an SQLite database of something else.
+    /// The file holds something else.
     #[error("`{}` is not a sessionmint database", .0.display())]
     Foreign(PathBuf),
     /// A newer release has migrated the database.
@@ -51,6 +51,18 @@ pub enum OpenError {
     /// SQLite refused.
     #[error("cannot open the database")]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl OpenError {
+    /// Names the file that turned out to be no database at all.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
+                Self::Foreign(path.to_owned())
+            }
+            other => other,
+        }
+    }
 }
 
 /// Damaged data is told apart from everything else, which is worth trying again.

@@ -111,3 +111,27 @@ fn write_ahead(conn: &Connection) -> rusqlite::Result<String> {
     }
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_are_flushed_to_disk_and_readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        prepare(&path).unwrap();
+        let writer = writer(&path, Duration::ZERO).unwrap();
+        let pragma = |name| writer.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        assert_eq!(pragma("synchronous"), Ok(2), "FULL");
+        assert_eq!(pragma("foreign_keys"), Ok(1));
+        let reader = reader(&path, Duration::ZERO).unwrap();
+        assert!(reader.execute_batch("CREATE TABLE t (x)").is_err());
+    }
+
+    #[test]
+    fn a_file_that_vanished_does_not_come_back_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(reader(&folder.path().join("gone.db"), Duration::ZERO).is_err());
+    }
+}

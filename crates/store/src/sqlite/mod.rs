@@ -77,7 +77,7 @@ impl SqliteStore {
     pub fn open_with(path: impl AsRef<Path>, options: &SqliteOptions) -> Result<Self, OpenError> {
         let path = path.as_ref();
         file::prepare(path)?;
-        let mut conn = file::writer(path, options.busy_timeout)?;
+        let mut conn = file::writer(path, options.busy_timeout).map_err(|error| error.at(path))?;
         migrate::migrate(&mut conn, path, migrate::MIGRATIONS)?;
         let writer = Writer::start(conn, options.queue.max(1), options.write_timeout)
             .map_err(OpenError::Thread)?;

@@ -162,3 +162,68 @@ fn write_group(conn: &mut Connection, group: &mut [Box<dyn Job>]) -> rusqlite::R
     }
     tx.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer_of_small_disk() -> (tempfile::TempDir, Writer) {
+        let folder = tempfile::tempdir().unwrap();
+        let conn = Connection::open(folder.path().join("test.db")).unwrap();
+        conn.execute_batch("CREATE TABLE t (x BLOB); PRAGMA max_page_count = 50")
+            .unwrap();
+        (
+            folder,
+            Writer::start(conn, 8, Duration::from_secs(30)).unwrap(),
+        )
+    }
+
+    fn insert(conn: &Connection, bytes: u32) -> rusqlite::Result<usize> {
+        conn.execute("INSERT INTO t VALUES (zeroblob(?1))", [bytes])
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_an_outage_that_keeps_nothing_half_done_and_passes() {
+        let (_folder, writer) = writer_of_small_disk();
+        let full = writer
+            .run(|conn| {
+                insert(conn, 10)?;
+                insert(conn, 10_000_000)
+            })
+            .await;
+        assert!(matches!(full, Err(StoreError::Unavailable(_))), "{full:?}");
+        assert_eq!(writer.run(|conn| insert(conn, 10)).await, Ok(1));
+        let rows =
+            writer.run(|conn| conn.query_row("SELECT count(*) FROM t", [], |row| row.get(0)));
+        assert_eq!(rows.await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn when_a_group_fails_each_of_its_commands_is_told() {
+        let (_folder, writer) = writer_of_small_disk();
+        // The first command keeps the writer busy until the others are queued, so that they are one group.
+        let (begun, has_begun) = oneshot::channel();
+        let (go, wait) = std::sync::mpsc::channel();
+        let first = writer.run(move |_| Ok(begun.send(()).is_ok() && wait.recv().is_ok()));
+        let group = async {
+            has_begun.await.unwrap();
+            tokio::join!(
+                biased;
+                writer.run(|conn| insert(conn, 10)),
+                writer.run(|conn| conn.execute_batch("ROLLBACK")),
+                writer.run(|conn| insert(conn, 10)),
+                async { go.send(()).unwrap() },
+            )
+        };
+        let (first, (a, b, c, ())) = tokio::join!(first, group);
+        assert_eq!(first, Ok(true));
+        for outcome in [a.map(drop), b, c.map(drop)] {
+            assert!(
+                matches!(outcome, Err(StoreError::Unavailable(_))),
+                "{outcome:?}"
+            );
+        }
+        assert_eq!(writer.run(|conn| insert(conn, 10)).await, Ok(1));
+        assert_eq!(writer.transactions(), 2);
+    }
+}
