@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use sessionmint_store::Store;
+use sessionmint_oauth::lifetime::SessionPolicy;
+use sessionmint_store::{Store, StoreError};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::http::KnownOrigins;
+use crate::keys::{KeyRing, KeysError};
+use crate::limits::MintLimits;
 use crate::login::Authenticator;
-use crate::random::{Random, SystemRandom};
+use crate::random::{self, Random, RandomError, SystemRandom};
 
 /// Everything that the endpoints share; immutable but for what is behind the store and the limits.
 pub struct App {
@@ -21,6 +25,10 @@ pub struct App {
     pub random: Arc<dyn Random>,
     /// Who somebody is.
     pub authenticator: Arc<dyn Authenticator>,
+    /// What signs.
+    pub keys: KeyRing,
+    pub(crate) mint_limits: MintLimits,
+    pub(crate) known_origins: KnownOrigins,
 }
 
 /// Why an [`App`] could not be built.
@@ -29,12 +37,34 @@ pub enum BuildError {
     /// Nothing decides who may sign in.
     #[error("no authenticator was given")]
     NoAuthenticator,
+    /// The signing keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The operating system gives no random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
 }
 
 impl App {
     /// Starts building one.
     pub fn builder(config: Config, store: Arc<dyn Store>) -> AppBuilder {
-        AppBuilder { config, store, clock: Arc::new(SystemClock), random: Arc::new(SystemRandom), authenticator: None }
+        AppBuilder {
+            config,
+            store,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            authenticator: None,
+        }
+    }
+
+    /// When a session is over.
+    pub(crate) fn session_policy(&self) -> SessionPolicy {
+        SessionPolicy {
+            idle_secs: self.config.sessions.idle_secs,
+        }
     }
 }
 
@@ -68,13 +98,23 @@ impl AppBuilder {
     }
 
     /// Reads (at the first start, makes) the signing key and puts the service together.
+    ///
+    /// # Errors
+    /// [`BuildError`]: the service must not start then.
     pub async fn build(self) -> Result<Arc<App>, BuildError> {
+        let authenticator = self.authenticator.ok_or(BuildError::NoAuthenticator)?;
+        random::bytes::<32>(&*self.random)?;
+        let keys = KeyRing::load(&*self.store, self.clock.now()).await?;
+        let known_origins = KnownOrigins::load(&*self.store).await?;
         Ok(Arc::new(App {
+            mint_limits: MintLimits::new(self.config.sessions.mints_per_minute),
             config: self.config,
             store: self.store,
             clock: self.clock,
             random: self.random,
-            authenticator: self.authenticator.ok_or(BuildError::NoAuthenticator)?,
+            authenticator,
+            keys,
+            known_origins,
         }))
     }
 }

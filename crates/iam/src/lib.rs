@@ -10,6 +10,9 @@
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod http;
+pub mod keys;
+pub mod limits;
 pub mod logging;
 pub mod login;
 pub mod random;

@@ -1,0 +1,136 @@
+//! The account endpoints' own guard: an access token of this service, for this service, of a live session.
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sessionmint_oauth::jwt::{ExpectedClaims, MAX_LEEWAY_SECS, TokenRefusal};
+use sessionmint_oauth::lifetime::SessionTimes;
+use sessionmint_oauth::{BearerChallenge, InvalidId, Scope, UserId};
+use sessionmint_store::{Session, StoreError};
+
+use super::problem::Problem;
+use crate::App;
+
+/// The scope of the account endpoints. With their audience, the issuer itself, it keeps a service that was handed a
+/// user's token from replaying it here.
+pub(super) const ACCOUNT_SCOPE: &str = "account";
+
+/// Whose account is asked for.
+pub(super) struct Account {
+    pub(super) user: UserId,
+    /// The session that the token was minted from.
+    pub(super) current: Session,
+    /// All live sessions, newest first.
+    pub(super) sessions: Vec<Session>,
+}
+
+/// Why the account is not shown.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BearerError {
+    #[error("no bearer token")]
+    Missing,
+    #[error("more than one Authorization header")]
+    Ambiguous,
+    #[error(transparent)]
+    Token(#[from] TokenRefusal),
+    #[error("not the token of a user: {0}")]
+    NotAUser(#[from] InvalidId),
+    #[error("the session of the token is over")]
+    SessionOver,
+    #[error("the token lacks the scope `{ACCOUNT_SCOPE}`")]
+    Scope,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Checks the token of a request; then that its session still lives, because these endpoints can.
+pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, BearerError> {
+    let now = app.clock.now();
+    let expected = ExpectedClaims {
+        issuer: app.config.issuer.to_string(),
+        audiences: vec![app.config.issuer.to_string()],
+        leeway_secs: MAX_LEEWAY_SECS,
+    };
+    let claims = app.keys.verify(token(headers)?, &expected, now)?;
+    if !claims.scope.contains(ACCOUNT_SCOPE) {
+        return Err(BearerError::Scope);
+    }
+    let user: UserId = claims.sub.parse()?;
+    let policy = app.session_policy();
+    let mut sessions = app.store.sessions_of(&user).await?;
+    sessions.retain(|session| {
+        let times = SessionTimes {
+            last_activity: session.last_activity,
+            absolute_end: session.absolute_end,
+        };
+        times.remaining_secs(policy, now).is_some()
+    });
+    let current = sessions
+        .iter()
+        .find(|session| Some(session.id.as_str()) == claims.sid.as_deref())
+        .cloned();
+    Ok(Account {
+        user,
+        current: current.ok_or(BearerError::SessionOver)?,
+        sessions,
+    })
+}
+
+/// The token of the one `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's case does not matter.
+fn token(headers: &HeaderMap) -> Result<&str, BearerError> {
+    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
+    let (field, more) = (fields.next(), fields.next());
+    if more.is_some() {
+        return Err(BearerError::Ambiguous);
+    }
+    let field = field
+        .and_then(|value| value.to_str().ok())
+        .ok_or(BearerError::Missing)?;
+    match field.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => {
+            Ok(token.trim_start_matches(' '))
+        }
+        _ => Err(BearerError::Missing),
+    }
+}
+
+impl IntoResponse for BearerError {
+    fn into_response(self) -> Response {
+        let (challenge, code, detail) = match &self {
+            Self::Store(_) => {
+                tracing::error!(cause = %self, "the sessions of a user could not be read");
+                return Problem::unavailable().into_response();
+            }
+            Self::Missing => (
+                BearerChallenge::TokenMissing,
+                "token_missing",
+                "this needs an access token",
+            ),
+            Self::Ambiguous => (
+                BearerChallenge::InvalidRequest,
+                "invalid_request",
+                "one Authorization header, please",
+            ),
+            Self::Token(_) | Self::NotAUser(_) | Self::SessionOver => (
+                BearerChallenge::InvalidToken,
+                "invalid_token",
+                "the access token is not good for this",
+            ),
+            Self::Scope => {
+                let needed: Scope = ACCOUNT_SCOPE.parse().unwrap_or_default();
+                let detail = "the access token lacks the scope account";
+                (
+                    BearerChallenge::InsufficientScope(needed),
+                    "insufficient_scope",
+                    detail,
+                )
+            }
+        };
+        tracing::info!(cause = %self, "account request refused");
+        let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+        let problem = Problem::new(status, code, detail);
+        match HeaderValue::from_str(&challenge.header_value()) {
+            Ok(value) => problem.challenge(value).into_response(),
+            Err(_) => problem.into_response(),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Whose origin a request comes from.
+
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use sessionmint_oauth::BrowserClient;
+use sessionmint_oauth::origin::{FetchMetadata, Origin};
+use sessionmint_store::{Store, StoreError};
+
+/// What the `Origin` header says.
+#[derive(Clone, Debug)]
+pub(super) enum Caller {
+    /// There is none: not a browser's cross-origin call.
+    NoOrigin,
+    /// It is the origin of this client.
+    Client(Box<BrowserClient>),
+    /// It is nobody's, or no origin at all.
+    Refused(String),
+    /// The store could not say.
+    Unknown {
+        /// Whether it was a client's when the store last answered, so that its script may read that it should retry.
+        was_allowed: bool,
+    },
+}
+
+/// The origins that were allowed when the store was last asked. Only ever used to let a script read a 503.
+#[derive(Default)]
+pub(crate) struct KnownOrigins(RwLock<HashSet<String>>);
+
+impl KnownOrigins {
+    pub(crate) async fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let clients = store.clients().await?;
+        Ok(Self(RwLock::new(
+            clients
+                .into_iter()
+                .flat_map(|client| client.origins)
+                .collect(),
+        )))
+    }
+
+    fn contains(&self, origin: &str) -> bool {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(origin)
+    }
+
+    fn set(&self, origin: &str, allowed: bool) {
+        if self.contains(origin) == allowed {
+            return;
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if allowed {
+            known.insert(origin.to_owned());
+        } else {
+            known.remove(origin);
+        }
+    }
+}
+
+impl Caller {
+    /// Looks the origin up, byte for byte.
+    pub(super) async fn of(headers: &HeaderMap, store: &dyn Store, known: &KnownOrigins) -> Self {
+        let mut fields = headers.get_all(header::ORIGIN).iter();
+        let (field, more) = (fields.next(), fields.next());
+        let Some(field) = field else {
+            return Self::NoOrigin;
+        };
+        let origin = if more.is_some() {
+            None
+        } else {
+            Origin::parse(field.as_bytes())
+        };
+        let Some(origin) = origin else {
+            return Self::Refused(printable(field));
+        };
+        match store.client_by_origin(origin.as_str()).await {
+            Ok(Some(client)) => {
+                known.set(origin.as_str(), true);
+                Self::Client(Box::new(client))
+            }
+            Ok(None) => {
+                known.set(origin.as_str(), false);
+                Self::Refused(origin.to_string())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the client of an origin could not be looked up");
+                Self::Unknown {
+                    was_allowed: known.contains(origin.as_str()),
+                }
+            }
+        }
+    }
+
+    /// The client, for an endpoint that acts on the session cookie: only a script's `fetch` on its own origin will do.
+    pub(super) fn client_of_fetch(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<&BrowserClient, NotAllowed> {
+        match self {
+            Self::Client(client) if is_fetch(headers) => Ok(client),
+            Self::Client(_) => Err(NotAllowed::NotFetch),
+            Self::NoOrigin => Err(NotAllowed::NoOrigin),
+            Self::Refused(origin) => Err(NotAllowed::Origin(origin.clone())),
+            Self::Unknown { .. } => Err(NotAllowed::Unavailable),
+        }
+    }
+}
+
+/// Why a request may not act on the session cookie.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotAllowed {
+    /// It carries no `Origin`.
+    #[error("no Origin header")]
+    NoOrigin,
+    /// Its origin is no client's.
+    #[error("the origin is no client's; to allow it: {}", allow_command(.0))]
+    Origin(String),
+    /// It is a navigation, a form, an image, or comes from another site.
+    #[error("not a script's fetch from the same site (Sec-Fetch headers)")]
+    NotFetch,
+    /// The store could not say.
+    #[error("the client of the origin could not be looked up")]
+    Unavailable,
+}
+
+/// What an operator would type. Nothing allows `null` or a malformed origin.
+fn allow_command(origin: &str) -> String {
+    match Origin::parse(origin.as_bytes()) {
+        Some(origin) => format!("sessionmint client set CLIENT_ID --add-origin {origin}"),
+        None => format!("nothing, `{origin}` is not the origin of a web page"),
+    }
+}
+
+fn is_fetch(headers: &HeaderMap) -> bool {
+    let mut ambiguous = false;
+    let mut header = |name: &str| {
+        let mut fields = headers.get_all(name).iter();
+        let field = fields.next();
+        ambiguous |= fields.next().is_some();
+        field.map(HeaderValue::as_bytes)
+    };
+    let metadata = FetchMetadata {
+        site: header("sec-fetch-site"),
+        mode: header("sec-fetch-mode"),
+        dest: header("sec-fetch-dest"),
+    };
+    metadata.is_same_site_fetch() && !ambiguous
+}
+
+fn printable(value: &HeaderValue) -> String {
+    value
+        .as_bytes()
+        .escape_ascii()
+        .to_string()
+        .chars()
+        .take(100)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_command_that_would_allow_the_origin() {
+        let text = NotAllowed::Origin("https://new.example.com".to_owned()).to_string();
+        assert!(
+            text.ends_with("sessionmint client set CLIENT_ID --add-origin https://new.example.com"),
+            "{text}"
+        );
+        assert!(
+            !NotAllowed::Origin("null".to_owned())
+                .to_string()
+                .contains("--add-origin")
+        );
+    }
+
+    #[test]
+    fn t2_a_repeated_fetch_metadata_header_is_no_fetch() {
+        let mut headers = HeaderMap::new();
+        headers.append("sec-fetch-mode", HeaderValue::from_static("cors"));
+        assert!(is_fetch(&headers));
+        headers.append("sec-fetch-mode", HeaderValue::from_static("navigate"));
+        assert!(!is_fetch(&headers));
+    }
+}

@@ -1,0 +1,103 @@
+//! Cross-origin calls (<https://fetch.spec.whatwg.org/#http-cors-protocol>) from the origins of registered clients.
+//!
+//! The allowed origin is always one that was found in the store, never the request's by itself, and no answer here ever
+//! allows every origin.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::caller::{Caller, NotAllowed};
+use super::problem::Problem;
+use crate::App;
+
+/// How long a browser may remember a preflight's answer, in seconds; Chromium's own maximum.
+const PREFLIGHT_MAX_AGE_SECS: u64 = 7200;
+
+/// What scripts may do at one endpoint.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cors {
+    /// The methods, as in `Access-Control-Allow-Methods`.
+    pub(super) methods: &'static str,
+    /// The request headers, as in `Access-Control-Allow-Headers`.
+    pub(super) request_headers: Option<&'static str>,
+    /// Whether cookies come along.
+    pub(super) credentials: bool,
+}
+
+/// Finds out who calls (handlers read it as an extension of type [`Caller`]), answers preflights, and lets the scripts of
+/// an allowed origin read every answer, errors included.
+pub(super) async fn layer(
+    State((app, cors)): State<(Arc<App>, Cors)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let caller = Caller::of(request.headers(), &*app.store, &app.known_origins).await;
+    let readable = matches!(
+        caller,
+        Caller::Client(_) | Caller::Unknown { was_allowed: true }
+    );
+    let origin = readable
+        .then(|| request.headers().get(header::ORIGIN).cloned())
+        .flatten();
+    let mut response = if request.method() == Method::OPTIONS {
+        preflight(&caller, cors)
+    } else {
+        request.extensions_mut().insert(caller);
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = origin {
+        allow(headers, origin, cors);
+    }
+    response
+}
+
+fn allow(headers: &mut HeaderMap, origin: HeaderValue, cors: Cors) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("Retry-After"),
+    );
+    if cors.credentials {
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
+    }
+}
+
+fn preflight(caller: &Caller, cors: Cors) -> Response {
+    match caller {
+        // During an outage too: it only lets the script ask, and then read that it should try again.
+        Caller::Client(_) | Caller::Unknown { was_allowed: true } => {
+            let mut response = StatusCode::NO_CONTENT.into_response();
+            let headers = response.headers_mut();
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static(cors.methods),
+            );
+            if let Some(allowed) = cors.request_headers {
+                headers.insert(
+                    header::ACCESS_CONTROL_ALLOW_HEADERS,
+                    HeaderValue::from_static(allowed),
+                );
+            }
+            headers.insert(
+                header::ACCESS_CONTROL_MAX_AGE,
+                PREFLIGHT_MAX_AGE_SECS.into(),
+            );
+            response
+        }
+        Caller::Unknown { was_allowed: false } => Problem::unavailable().into_response(),
+        Caller::NoOrigin => Problem::origin_refused().into_response(),
+        Caller::Refused(origin) => {
+            tracing::warn!(cause = %NotAllowed::Origin(origin.clone()), "preflight refused");
+            Problem::origin_refused().into_response()
+        }
+    }
+}

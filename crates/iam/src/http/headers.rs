@@ -1,0 +1,51 @@
+//! What is true of every request and every answer.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Problem;
+
+/// Longest request header section in bytes. A sibling site can fill a browser's cookie jar; this gives that a clean end.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// Refuses what is over the limit (RFC 6585 §5).
+pub(super) async fn limit(request: Request, next: Next) -> Response {
+    let size: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if size > MAX_HEADER_BYTES {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Problem::new(
+            status,
+            "headers_too_large",
+            "the request headers are over 32 KiB",
+        )
+        .into_response();
+    }
+    next.run(request).await
+}
+
+/// Nothing here is a document: no answer may be cached, sniffed, framed or run. Only caching may be said otherwise.
+pub(super) async fn secure(mut response: Response) -> Response {
+    const ALWAYS: [(HeaderName, &str); 4] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'; sandbox",
+        ),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    let headers: &mut HeaderMap = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,266 @@
+//! `POST /passwordlogin`: a user name and a password for a fresh session.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use sessionmint_oauth::cookie::SessionKey;
+use sessionmint_oauth::form::is_media_type;
+use sessionmint_oauth::{ClientId, SessionId, UserId};
+use sessionmint_store::{NewSession, StartSession, StoreError};
+use tower_cookies::{Cookie, Cookies};
+
+use super::body::{self, BodyError};
+use super::caller::{Caller, NotAllowed};
+use super::client_ip::client_ip;
+use super::cookie;
+use super::problem::Problem;
+use crate::App;
+use crate::login::{AuthenticateError, Authenticated, Credentials};
+use crate::random::{self, RandomError};
+
+/// Longest `User-Agent` that is kept, in bytes.
+const MAX_USER_AGENT_BYTES: usize = 256;
+
+#[derive(Deserialize)]
+struct LoginRequest {
+    username: String,
+    password: SecretString,
+    #[serde(default)]
+    stay_signed_in: bool,
+}
+
+#[derive(Serialize)]
+struct LoginAnswer {
+    user: UserAnswer,
+}
+
+#[derive(Serialize)]
+struct UserAnswer {
+    id: UserId,
+    username: String,
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, thiserror::Error)]
+enum LoginError {
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    #[error("the content type is not application/json")]
+    UnsupportedMediaType,
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error("the body is not a JSON object with username and password")]
+    Malformed,
+    #[error("wrong credentials, or a user who may not sign in")]
+    Rejected,
+    #[error("too many attempts")]
+    Throttled { retry_after_secs: u64 },
+    #[error("too many sign-ins at once")]
+    Busy { retry_after_secs: u64 },
+    #[error("the authenticator is unavailable")]
+    Unavailable,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+struct SignedIn {
+    user: Authenticated,
+    sid: SessionId,
+    cookie: Cookie<'static>,
+}
+
+/// The handler: carries out, logs once, answers.
+pub(super) async fn password(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    cookies: Cookies,
+    request: Request,
+) -> Response {
+    let network = client_ip(&request, &app.config.trusted_proxies);
+    match sign_in(&app, &caller, network, request).await {
+        Ok(SignedIn { user, sid, cookie }) => {
+            tracing::info!(outcome = "signed_in", user_id = %user.user_id, %sid, %network, "sign-in");
+            cookies.add(cookie);
+            Json(LoginAnswer {
+                user: UserAnswer {
+                    id: user.user_id,
+                    username: user.username,
+                },
+            })
+            .into_response()
+        }
+        Err(error) => {
+            error.log(network);
+            error.into_response()
+        }
+    }
+}
+
+async fn sign_in(
+    app: &App,
+    caller: &Caller,
+    network: IpAddr,
+    request: Request,
+) -> Result<SignedIn, LoginError> {
+    let (parts, body) = request.into_parts();
+    let client = caller.client_of_fetch(&parts.headers)?;
+    // A form cannot be JSON, and JSON from another origin needs a preflight: nobody is signed in as somebody else unasked.
+    let content_type = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    if !is_media_type(content_type, "application/json") {
+        return Err(LoginError::UnsupportedMediaType);
+    }
+    let body = body::read(body).await?;
+    let login: LoginRequest = serde_json::from_slice(&body).map_err(|_| LoginError::Malformed)?;
+    let attempt = Credentials {
+        username: &login.username,
+        password: &login.password,
+        network,
+    };
+    let user = app
+        .authenticator
+        .authenticate(attempt, app.clock.now())
+        .await?;
+    start_session(
+        app,
+        client.client_id.clone(),
+        &parts.headers,
+        user,
+        login.stay_signed_in,
+    )
+    .await
+}
+
+/// Always a new id, and the session of the cookie that came along ends: nobody can plant one before a sign-in.
+async fn start_session(
+    app: &App,
+    client_id: ClientId,
+    headers: &HeaderMap,
+    user: Authenticated,
+    persistent: bool,
+) -> Result<SignedIn, LoginError> {
+    let now = app.clock.now();
+    let key = SessionKey::from_random(random::bytes(&*app.random)?);
+    let sid = SessionId::from_random(random::bytes(&*app.random)?);
+    let limits = app.config.sessions;
+    let session = NewSession {
+        key_hash: cookie::hash(&key),
+        id: sid.clone(),
+        user_id: user.user_id.clone(),
+        client_id,
+        now,
+        absolute_end: now.plus_secs(limits.absolute_secs),
+        persistent,
+        user_agent: user_agent(headers),
+    };
+    let replaces = cookie::session_key_hash(headers);
+    match app
+        .store
+        .start_session(session, replaces, limits.max_per_user)
+        .await?
+    {
+        StartSession::Started { evicted } => {
+            if evicted > 0 {
+                tracing::info!(user_id = %user.user_id, evicted, "the user's oldest sessions were ended");
+            }
+            let cookie = cookie::issue(&key, persistent.then_some(limits.absolute_secs));
+            Ok(SignedIn { user, sid, cookie })
+        }
+        StartSession::UserGone => Err(LoginError::Rejected),
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> String {
+    let value = headers
+        .get(header::USER_AGENT)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    let text: String = String::from_utf8_lossy(value)
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect();
+    let end = text.floor_char_boundary(MAX_USER_AGENT_BYTES);
+    text.get(..end).unwrap_or_default().to_owned()
+}
+
+impl From<AuthenticateError> for LoginError {
+    fn from(error: AuthenticateError) -> Self {
+        match error {
+            AuthenticateError::Rejected => Self::Rejected,
+            AuthenticateError::Throttled { retry_after_secs } => {
+                Self::Throttled { retry_after_secs }
+            }
+            AuthenticateError::Busy { retry_after_secs } => Self::Busy { retry_after_secs },
+            AuthenticateError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl LoginError {
+    fn log(&self, network: IpAddr) {
+        match self {
+            Self::Unavailable | Self::Store(_) | Self::Random(_) => {
+                tracing::error!(outcome = "unavailable", cause = %self, %network, "sign-in");
+            }
+            Self::NotAllowed(_) | Self::Throttled { .. } | Self::Busy { .. } => {
+                tracing::warn!(outcome = "refused", cause = %self, %network, "sign-in");
+            }
+            Self::Rejected => tracing::info!(outcome = "rejected", %network, "sign-in"),
+            Self::UnsupportedMediaType | Self::Body(_) | Self::Malformed => {
+                tracing::info!(outcome = "malformed", cause = %self, %network, "sign-in");
+            }
+        }
+    }
+}
+
+impl IntoResponse for LoginError {
+    fn into_response(self) -> Response {
+        let problem = match self {
+            Self::NotAllowed(NotAllowed::Unavailable)
+            | Self::Unavailable
+            | Self::Store(_)
+            | Self::Random(_) => Problem::unavailable(),
+            Self::NotAllowed(
+                NotAllowed::NoOrigin | NotAllowed::Origin(_) | NotAllowed::NotFetch,
+            ) => Problem::origin_refused(),
+            Self::UnsupportedMediaType => {
+                let detail = "send the credentials as application/json";
+                Problem::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported_media_type",
+                    detail,
+                )
+            }
+            Self::Body(error) => error.into(),
+            Self::Malformed => {
+                let detail = "the body is a JSON object with the strings username and password";
+                Problem::new(StatusCode::BAD_REQUEST, "malformed", detail)
+            }
+            Self::Rejected => {
+                let detail = "the user name or the password is wrong";
+                Problem::new(StatusCode::UNAUTHORIZED, "invalid_credentials", detail)
+                    .challenge(HeaderValue::from_static("Session"))
+            }
+            Self::Throttled { retry_after_secs } => {
+                let detail = "too many attempts to sign in; wait";
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "throttled", detail)
+                    .retry_after(retry_after_secs)
+            }
+            Self::Busy { retry_after_secs } => {
+                let detail = "too many people sign in right now; try again";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+                    .retry_after(retry_after_secs)
+            }
+        };
+        problem.into_response()
+    }
+}

@@ -1,0 +1,74 @@
+//! `POST /logout`: ends the session of the cookie and makes the browser forget it.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use sessionmint_store::{Change, StoreError};
+use tower_cookies::Cookies;
+
+use super::caller::{Caller, NotAllowed};
+use super::cookie;
+use super::problem::Problem;
+use crate::App;
+
+/// Why nobody was signed out.
+#[derive(Debug, thiserror::Error)]
+enum LogoutError {
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The handler. Signing out twice is the same as once.
+pub(super) async fn logout(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    cookies: Cookies,
+    headers: HeaderMap,
+) -> Response {
+    match end_session(&app, &caller, &headers).await {
+        Ok(change) => {
+            let outcome = if change == Change::Done {
+                "signed_out"
+            } else {
+                "no_session"
+            };
+            tracing::info!(outcome, "sign-out");
+            cookies.add(cookie::expired());
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(error) => {
+            tracing::warn!(outcome = "refused", cause = %error, "sign-out");
+            error.into_response()
+        }
+    }
+}
+
+/// The cookie is cleared only after the session is gone: whoever was told that they are signed out, is.
+async fn end_session(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> Result<Change, LogoutError> {
+    caller.client_of_fetch(headers)?;
+    match cookie::session_key_hash(headers) {
+        Some(key) => Ok(app.store.end_session(&key).await?),
+        None => Ok(Change::NotFound),
+    }
+}
+
+impl IntoResponse for LogoutError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NotAllowed(NotAllowed::Unavailable) | Self::Store(_) => Problem::unavailable(),
+            Self::NotAllowed(
+                NotAllowed::NoOrigin | NotAllowed::Origin(_) | NotAllowed::NotFetch,
+            ) => Problem::origin_refused(),
+        }
+        .into_response()
+    }
+}

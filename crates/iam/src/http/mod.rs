@@ -1,0 +1,150 @@
+//! The service over HTTP: which path leads to which handler, and what is true of every answer.
+//!
+//! One endpoint a file. Around the handlers, from the outside: security headers, a limit on the size of request headers,
+//! a net for panics; and around each endpoint that browsers call, [`cors`], which also finds out whose origin calls.
+
+mod answer;
+mod bearer;
+mod body;
+mod caller;
+mod client_ip;
+mod cookie;
+mod cors;
+mod discovery;
+mod headers;
+mod login;
+mod logout;
+mod problem;
+mod sessions;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::response::Response;
+use axum::routing::{MethodRouter, delete, get, post};
+use sessionmint_oauth::metadata;
+use tower_cookies::CookieManagerLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::App;
+pub(crate) use caller::KnownOrigins;
+use cors::Cors;
+use problem::Problem;
+
+/// The service as an axum router. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: the peer's address
+/// is what sign-ins are throttled by.
+pub fn router(app: Arc<App>) -> Router {
+    let issuer = &app.config.issuer;
+    let path = |rest: &str| format!("{}{rest}", issuer.path());
+    let cookie = Cors {
+        methods: "POST",
+        request_headers: None,
+        credentials: true,
+    };
+    let login = Cors {
+        request_headers: Some("Content-Type"),
+        ..cookie
+    };
+    let account = |methods| Cors {
+        methods,
+        request_headers: Some("Authorization"),
+        credentials: false,
+    };
+    let endpoint = |routes, cors| browser_endpoint(&app, routes, cors);
+    Router::new()
+        .route(&path("/oauth/token"), endpoint(post(token::mint), cookie))
+        .route(
+            &path("/passwordlogin"),
+            endpoint(
+                post(login::password).layer(CookieManagerLayer::new()),
+                login,
+            ),
+        )
+        .route(
+            &path("/logout"),
+            endpoint(
+                post(logout::logout).layer(CookieManagerLayer::new()),
+                cookie,
+            ),
+        )
+        .route(
+            &path("/userinfo"),
+            endpoint(get(userinfo::userinfo), account("GET")),
+        )
+        .route(
+            &path("/sessions"),
+            endpoint(
+                get(sessions::list).delete(sessions::end_others),
+                account("GET, DELETE"),
+            ),
+        )
+        .route(
+            &path("/sessions/{id}"),
+            endpoint(delete(sessions::end_one), account("DELETE")),
+        )
+        .route(
+            &path("/.well-known/jwks.json"),
+            get(discovery::jwks).fallback(method_not_allowed),
+        )
+        .route(
+            &metadata::well_known_path(issuer),
+            get(discovery::metadata).fallback(method_not_allowed),
+        )
+        .fallback(not_found)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(headers::limit))
+        .layer(middleware::map_response(headers::secure))
+        .with_state(app)
+}
+
+/// An endpoint for scripts on the origins of the registered clients. A panic is caught inside of the CORS layer, so that
+/// even then a script sees a temporary fault and not a network error.
+fn browser_endpoint(
+    app: &Arc<App>,
+    routes: MethodRouter<Arc<App>>,
+    cors: Cors,
+) -> MethodRouter<Arc<App>> {
+    routes
+        .fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(
+            (Arc::clone(app), cors),
+            cors::layer,
+        ))
+}
+
+async fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing at this address",
+    )
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "the Allow header lists what is allowed here",
+    )
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that the layer wants"
+)]
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
+    let text = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied());
+    tracing::error!(
+        panic = text.unwrap_or("of an unknown kind"),
+        "a request handler panicked"
+    );
+    axum::response::IntoResponse::into_response(Problem::server_error())
+}

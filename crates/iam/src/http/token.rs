@@ -1,0 +1,326 @@
+//! `POST /oauth/token`: access tokens. Enabled is the session grant, which mints from the session cookie.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use sessionmint_oauth::error::{ErrorBody, ErrorCode};
+use sessionmint_oauth::form::{Form, InvalidForm, is_media_type};
+use sessionmint_oauth::lifetime::SessionTimes;
+use sessionmint_oauth::session_grant::{self, Mint, Refusal, SessionGrantRequest, SessionRow};
+use sessionmint_oauth::{AccessTokenClaims, ClientId, Scope, SessionId, SessionKeyHash};
+use sessionmint_store::{Change, Session, StoreError};
+
+use super::body::{self, BodyError};
+use super::caller::{Caller, NotAllowed};
+use super::problem::OUTAGE_RETRY_SECS;
+use super::{answer, cookie};
+use crate::App;
+use crate::keys::SigningError;
+use crate::random::{self, RandomError};
+
+/// Grants of OAuth that exist, but that no browser client may use.
+const GRANTS_OF_OTHER_CLIENTS: [&str; 5] = [
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+    "urn:ietf:params:oauth:grant-type:device_code",
+];
+
+/// The answer to a mint (RFC 6749 §5.1). There is no field for a refresh token.
+#[derive(Serialize)]
+struct Minted {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    scope: Scope,
+    session_expires_in: u64,
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+enum TokenError {
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    #[error("the content type is not application/x-www-form-urlencoded")]
+    UnsupportedMediaType,
+    #[error("parameters belong in the body, not in the address")]
+    Query,
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Form(#[from] InvalidForm),
+    #[error("grant_type is missing")]
+    GrantMissing,
+    #[error("this grant is not for browser clients")]
+    GrantOfOtherClients,
+    #[error("this grant is not known")]
+    GrantUnknown,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("too many tokens for this session")]
+    Throttled { retry_after_secs: u64 },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+}
+
+/// What the one log line of a request says beside its outcome.
+#[derive(Default)]
+struct LogLine {
+    other_grant: bool,
+    client_id: Option<ClientId>,
+    sid: Option<SessionId>,
+}
+
+/// The handler: carries out, logs once, answers.
+pub(super) async fn mint(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
+    let mut line = LogLine::default();
+    let result = grant(&app, &caller, request, &mut line).await;
+    line.write(&result);
+    match result {
+        Ok(minted) => answer::json(StatusCode::OK, &minted),
+        Err(error) => error.into_response(),
+    }
+}
+
+/// The guards come before the body, and the body before the cookie, so that a refusal tells nothing of a session.
+async fn grant(
+    app: &App,
+    caller: &Caller,
+    request: Request,
+    line: &mut LogLine,
+) -> Result<Minted, TokenError> {
+    let (parts, body) = request.into_parts();
+    if let Caller::Client(client) = caller {
+        line.client_id = Some(client.client_id.clone());
+    }
+    if !matches!(caller, Caller::NoOrigin) {
+        caller.client_of_fetch(&parts.headers)?;
+    }
+    if parts.uri.query().is_some_and(|query| !query.is_empty()) {
+        return Err(TokenError::Query);
+    }
+    let content_type = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    if !is_media_type(content_type, "application/x-www-form-urlencoded") {
+        return Err(TokenError::UnsupportedMediaType);
+    }
+    let body = body::read(body).await?;
+    let form = Form::parse(&body)?;
+    let grant_type = form.get("grant_type").ok_or(TokenError::GrantMissing)?;
+    if grant_type == session_grant::GRANT_TYPE || grant_type == session_grant::GRANT_TYPE_URN {
+        return from_session(app, caller, &parts.headers, &form, line).await;
+    }
+    line.other_grant = true;
+    if matches!(caller, Caller::Client(_)) && GRANTS_OF_OTHER_CLIENTS.contains(&grant_type) {
+        Err(TokenError::GrantOfOtherClients)
+    } else {
+        Err(TokenError::GrantUnknown)
+    }
+}
+
+async fn from_session(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    form: &Form<'_>,
+    line: &mut LogLine,
+) -> Result<Minted, TokenError> {
+    let client = caller.client_of_fetch(headers)?;
+    let authorized = SessionGrantRequest::from_form(form)?.authorize(client)?;
+    // In this order: a sign-out that was acknowledged before this moment is seen by the read that follows.
+    let now = app.clock.now();
+    let (key, session) = live_session(app, headers)
+        .await?
+        .ok_or(Refusal::LoginRequired)?;
+    line.sid = Some(session.id.clone());
+    let row = SessionRow {
+        times: SessionTimes {
+            last_activity: session.last_activity,
+            absolute_end: session.absolute_end,
+        },
+        user_scopes: session.user_scopes.as_ref(),
+    };
+    let mint = authorized.decide(Some(row), app.session_policy(), now)?;
+    app.mint_limits
+        .count(&key, now)
+        .map_err(|retry_after_secs| TokenError::Throttled { retry_after_secs })?;
+    if let Some(at) = mint.touch
+        && app.store.touch_session(&key, at).await? == Change::NotFound
+    {
+        return Err(Refusal::LoginRequired.into());
+    }
+    sign(app, client.client_id.clone(), &session, mint)
+}
+
+async fn live_session(
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<Option<(SessionKeyHash, Session)>, StoreError> {
+    let Some(key) = cookie::session_key_hash(headers) else {
+        return Ok(None);
+    };
+    Ok(app.store.session(&key).await?.map(|session| (key, session)))
+}
+
+fn sign(
+    app: &App,
+    client_id: ClientId,
+    session: &Session,
+    mint: Mint,
+) -> Result<Minted, TokenError> {
+    let claims = AccessTokenClaims {
+        iss: app.config.issuer.to_string(),
+        sub: session.user_id.to_string(),
+        aud: mint.audience,
+        exp: mint.expires_at,
+        iat: mint.issued_at,
+        jti: URL_SAFE_NO_PAD.encode(random::bytes::<16>(&*app.random)?),
+        client_id,
+        sid: Some(session.id.to_string()),
+        auth_time: Some(session.auth_time.secs()),
+        scope: mint.scope,
+    };
+    Ok(Minted {
+        access_token: app.keys.sign(&claims)?,
+        token_type: "Bearer",
+        expires_in: mint.expires_in,
+        scope: claims.scope,
+        session_expires_in: mint.session_expires_in,
+    })
+}
+
+impl TokenError {
+    fn status_and_code(&self) -> (StatusCode, ErrorCode) {
+        let bad = StatusCode::BAD_REQUEST;
+        match self {
+            Self::NotAllowed(NotAllowed::Unavailable)
+            | Self::Store(_)
+            | Self::Random(_)
+            | Self::Signing(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                ErrorCode::TemporarilyUnavailable,
+            ),
+            Self::NotAllowed(
+                NotAllowed::NoOrigin | NotAllowed::Origin(_) | NotAllowed::NotFetch,
+            ) => (StatusCode::FORBIDDEN, ErrorCode::AccessDenied),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                ErrorCode::InvalidRequest,
+            ),
+            Self::Body(BodyError::TooLarge) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::InvalidRequest)
+            }
+            Self::Body(BodyError::TooSlow) => {
+                (StatusCode::REQUEST_TIMEOUT, ErrorCode::InvalidRequest)
+            }
+            Self::Form(InvalidForm::SecondResource) => (bad, ErrorCode::InvalidTarget),
+            Self::Query
+            | Self::Body(BodyError::Broken)
+            | Self::Form(InvalidForm::Duplicate | InvalidForm::TooMany)
+            | Self::GrantMissing => (bad, ErrorCode::InvalidRequest),
+            Self::GrantOfOtherClients => (bad, ErrorCode::UnauthorizedClient),
+            Self::GrantUnknown => (bad, ErrorCode::UnsupportedGrantType),
+            Self::Refused(Refusal::LoginRequired) => {
+                (StatusCode::UNAUTHORIZED, ErrorCode::LoginRequired)
+            }
+            Self::Refused(refusal) => (bad, refusal.code()),
+            Self::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::SlowDown),
+        }
+    }
+
+    /// What the caller may read: nothing of causes, and `{"error":"login_required"}` exactly, which clients act on.
+    fn body(&self, code: ErrorCode) -> ErrorBody {
+        match code {
+            ErrorCode::LoginRequired
+            | ErrorCode::TemporarilyUnavailable
+            | ErrorCode::AccessDenied => ErrorBody::new(code),
+            _ => ErrorBody::new(code).describe(self.to_string()),
+        }
+    }
+
+    fn retry_after_secs(&self, code: ErrorCode) -> Option<u64> {
+        match self {
+            Self::Throttled { retry_after_secs } => Some(*retry_after_secs),
+            _ => (code == ErrorCode::TemporarilyUnavailable).then_some(OUTAGE_RETRY_SECS),
+        }
+    }
+}
+
+impl IntoResponse for TokenError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        let mut response = answer::json(status, &self.body(code));
+        if code == ErrorCode::LoginRequired {
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Session"),
+            );
+        }
+        if let Some(secs) = self.retry_after_secs(code) {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, secs.into());
+        }
+        response
+    }
+}
+
+impl LogLine {
+    fn write(&self, result: &Result<Minted, TokenError>) {
+        let grant = if self.other_grant { "other" } else { "session" };
+        let client_id = self.client_id.as_ref().map(ClientId::as_str);
+        let sid = self.sid.as_ref().map(SessionId::as_str);
+        match result {
+            Ok(minted) => {
+                tracing::info!(
+                    grant,
+                    outcome = "minted",
+                    client_id,
+                    sid,
+                    expires_in_secs = minted.expires_in,
+                    "token"
+                );
+            }
+            Err(error) => {
+                let outcome = error.outcome();
+                match error {
+                    TokenError::NotAllowed(_) | TokenError::Throttled { .. } => {
+                        tracing::warn!(grant, outcome, client_id, sid, cause = %error, "token");
+                    }
+                    TokenError::Store(_) | TokenError::Random(_) | TokenError::Signing(_) => {
+                        tracing::error!(grant, outcome, client_id, sid, cause = %error, "token");
+                    }
+                    _ => tracing::info!(grant, outcome, client_id, sid, cause = %error, "token"),
+                }
+            }
+        }
+    }
+}
+
+impl TokenError {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::NotAllowed(NotAllowed::NoOrigin | NotAllowed::Origin(_)) => "origin_refused",
+            Self::NotAllowed(NotAllowed::NotFetch) => "fetch_refused",
+            Self::Throttled { .. } => "throttled",
+            _ => self.status_and_code().1.as_str(),
+        }
+    }
+}
