@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | test | package | setup`.
+//! Developer commands: `cargo xtask demo | test | package | setup | security`.
 //!
 //! Each command sets up what is missing on a machine that has Rust, Node and package registries, says what it does when
 //! it takes long, and is quick when nothing is missing. What it is not: part of the product; nothing ships from here.
@@ -32,6 +32,12 @@ enum Command {
     Test(test::Options),
     /// Build the npm package into crates/browser/pkg and pack the tarball.
     Package,
+    /// Check that tests/SECURITY.md and the tests named after its requirements agree.
+    Security {
+        /// First write the names of those tests into their rows.
+        #[arg(long)]
+        fill: bool,
+    },
     /// Install and build what the other commands need, then stop.
     Setup,
 }
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Package => package::pack(),
+        Command::Security { fill } => test::security::run(fill),
         Command::Setup => test::setup(),
     };
     match outcome {

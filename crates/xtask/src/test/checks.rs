@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Counts, Suite, dependencies};
+use super::{Counts, Suite, dependencies, security};
 use crate::{sh, wasm};
 
 pub(super) fn all() -> Vec<Suite> {
@@ -26,6 +26,10 @@ pub(super) fn all() -> Vec<Suite> {
         Suite {
             name: "check: lock files name no registry",
             run: lock_files,
+        },
+        Suite {
+            name: "check: security requirements name their tests",
+            run: security::check,
         },
         Suite {
             name: "check: clippy",

@@ -5,6 +5,7 @@
 mod checks;
 mod counts;
 mod dependencies;
+pub(crate) mod security;
 mod suites;
 
 use std::time::Instant;
