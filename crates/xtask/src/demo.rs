@@ -19,10 +19,10 @@ const CLIENT: &str = "web";
 /// Where the demo listens.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Port of the app, http://ui.app.localhost:PORT
+    /// Port of the app on ui.app.localhost
     #[arg(long, default_value_t = 4180)]
     ui_port: u16,
-    /// Port of the API gateway, http://api.app.localhost:PORT
+    /// Port of the API gateway on api.app.localhost
     #[arg(long, default_value_t = 4181)]
     api_port: u16,
 }
