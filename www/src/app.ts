@@ -29,6 +29,8 @@ export class App {
   /** Counts the pages shown: an answer that arrives for an earlier one changes nothing. */
   #turn = 0;
   #covered = false;
+  /** Path and query of the page shown, for a change of the fragment alone (the skip link) shows nothing anew. */
+  #shown = "";
 
   constructor(config: Config, session: Session, trace: Trace) {
     this.#config = config;
@@ -47,7 +49,9 @@ export class App {
   start(): void {
     document.body.append(this.#shell.element);
     document.addEventListener("click", (event) => this.#follow(event));
-    addEventListener("popstate", () => void this.#show());
+    addEventListener("popstate", () => {
+      if (location.pathname + location.search !== this.#shown) void this.#show();
+    });
     addEventListener("pagehide", () => this.#cover());
     addEventListener("pageshow", (event) => {
       if (event.persisted) void this.#returned();
@@ -73,6 +77,7 @@ export class App {
   async #show(go: Go = {}, first = false): Promise<void> {
     const turn = ++this.#turn;
     const { pathname, search } = location;
+    this.#shown = pathname + search;
     if (pathname === "/login") return this.#showLogin(search, go, first);
     const build = this.#protected(pathname);
     if (!build) return this.#render(notFound(), !first);

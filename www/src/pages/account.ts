@@ -10,7 +10,7 @@ interface SessionRow {
   current: boolean;
   created_at: number;
   last_activity: number;
-  user_agent?: string | null;
+  user_agent: string;
 }
 
 export function accountPage(session: Session, config: Config, signOut: () => void): Page {
@@ -51,8 +51,8 @@ export function accountPage(session: Session, config: Config, signOut: () => voi
   const who = async () => {
     const response = await call("user info", `${config.iam}/userinfo`);
     if (!response) return;
-    const info = (await response.json()) as { username?: string; preferred_username?: string; sub?: string };
-    setText(name, info.username ?? info.preferred_username ?? info.sub ?? "");
+    const info = (await response.json()) as { sub: string; preferred_username: string };
+    setText(name, info.preferred_username);
   };
   void Promise.all([who(), load()]);
 
@@ -64,7 +64,6 @@ export function accountPage(session: Session, config: Config, signOut: () => voi
     error,
     h("div", { class: "row" }, h("h2", {}, "My sessions"), endOthers),
     list,
-    h("button", { type: "button", class: "danger", onclick: signOut }, "Sign out here"),
   );
   return { title: "Account", element };
 }
@@ -93,8 +92,7 @@ function moment(seconds: number): string {
 }
 
 /** The browser's name out of its user agent, good enough for a list. */
-function device(agent: string | null | undefined): string {
-  if (!agent) return "Session";
+function device(agent: string): string {
   const browser = ["Firefox", "Edg", "Chrome", "Safari"].find((name) => agent.includes(`${name}/`));
   const system = ["Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux"].find((name) => agent.includes(name));
   const names = [browser === "Edg" ? "Edge" : browser, system === "Mac OS X" ? "macOS" : system].filter(Boolean);
