@@ -321,7 +321,7 @@ impl Machine {
             }
             Outcome::Unreachable => self.fall_back(Problem::Network, started, None, now, out),
             Outcome::OriginRefused => {
-                self.fall_back(Problem::OriginRefused, started, None, now, out)
+                self.fall_back(Problem::OriginRefused, started, None, now, out);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! One test per rule of the machine, named after it.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail this way")]
+
 use sessionmint_renewal::{
     Action, Cause, Event, Machine, Notice, Now, Outcome, Problem, SignOutReason, rules,
 };

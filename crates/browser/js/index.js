@@ -1,0 +1,16 @@
+// The package's entry: the token manager with the wasm module inlined, which every bundler and CSP setup can carry.
+import inline from "./inline.js";
+import { loader } from "./loader.js";
+import { createManager } from "./manager.js";
+
+export { TokenError } from "./errors.js";
+
+const load = loader(async () => {
+  const zipped = Uint8Array.from(atob(inline), (char) => char.charCodeAt(0));
+  const stream = new Blob([zipped]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
+});
+
+export function createTokenManager(options) {
+  return createManager(options, load);
+}

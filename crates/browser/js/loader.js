@@ -1,0 +1,28 @@
+// Loads the wasm module: on first use, once for all managers of the page. A load that failed is tried again next time.
+import { Core, initSync } from "./bindings.js";
+import { TokenError } from "./errors.js";
+
+/** `source` gives the bytes of the module. The result gives the class `Core`. */
+export function loader(source) {
+  let loading;
+  return () => {
+    loading ??= start(source).catch((error) => {
+      loading = undefined;
+      throw explain(error);
+    });
+    return loading;
+  };
+}
+
+async function start(source) {
+  if (typeof WebAssembly !== "object") throw new TokenError("wasm_missing");
+  initSync({ module: await WebAssembly.compile(await source()) });
+  return Core;
+}
+
+function explain(error) {
+  if (error instanceof TokenError) return error;
+  // Engines name the policy in different words: "Content Security Policy", "CSP", "unsafe-eval".
+  const blocked = /content.security.policy|\bcsp\b|unsafe-eval/i.test(String(error?.message));
+  return new TokenError(blocked ? "wasm_blocked_by_csp" : "wasm_failed", { cause: error });
+}
