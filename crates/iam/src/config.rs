@@ -5,9 +5,11 @@
 
 pub mod database;
 pub mod defaults;
+mod effective;
 pub mod error;
 pub mod keys;
 pub mod load;
+mod machine;
 mod source;
 
 use std::net::SocketAddr;
@@ -103,8 +105,22 @@ pub struct HashingConfig {
     pub concurrent_hashes: Option<u32>,
     /// Sign-ins that may wait for a hash; more are told to come back. Default 128, 0 to 100000.
     pub max_waiting: u32,
-    /// Seconds a sign-in may wait before it is told to come back. Default 5, 1 to 60.
+    /// Seconds a sign-in may wait before it is told to come back. Default 5, 1 to 20.
     pub max_wait_secs: u64,
+}
+
+impl HashingConfig {
+    /// How many hashes are computed at once: as configured, or by what the machine has.
+    pub fn permits(&self) -> usize {
+        match self.concurrent_hashes {
+            Some(permits) => usize::try_from(permits).unwrap_or(usize::MAX),
+            None => defaults::concurrent_hashes(
+                machine::cores(),
+                machine::memory_kib(),
+                self.argon2_memory_kib,
+            ),
+        }
+    }
 }
 
 impl Default for HashingConfig {

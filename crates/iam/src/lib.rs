@@ -16,6 +16,7 @@ pub mod limits;
 pub mod logging;
 pub mod login;
 pub mod random;
+pub mod serve;
 
 pub use app::{App, AppBuilder, BuildError};
 pub use clock::{Clock, ManualClock, SystemClock};

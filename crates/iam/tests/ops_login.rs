@@ -327,8 +327,7 @@ async fn a_sign_in_that_was_put_off_is_not_charged() {
     };
     let passwords = PasswordAuthenticator::new(store, &config, Arc::new(SystemRandom)).unwrap();
     let authenticator = Throttled::new(passwords, &ThrottleConfig::default());
-    let tried =
-        poll_together((0..200).map(|_| sign_in(&authenticator, "ann", PASSWORD, A))).await;
+    let tried = poll_together((0..200).map(|_| sign_in(&authenticator, "ann", PASSWORD, A))).await;
     let checked = tried
         .iter()
         .filter(|answer| **answer == Err(AuthenticateError::Rejected))

@@ -10,8 +10,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::gate::Gate;
-use super::machine;
-use crate::config::{HashingConfig, defaults};
+use crate::config::HashingConfig;
 use crate::random::{self, Random, RandomError};
 
 /// Bytes of salt (RFC 9106 §3.1) and of a hash.
@@ -92,14 +91,6 @@ impl Hasher {
             Some(HASH_LEN),
         )
         .map_err(|error| HasherError::Parameters(error.to_string()))?;
-        let permits = match config.concurrent_hashes {
-            Some(permits) => usize::try_from(permits).unwrap_or(usize::MAX),
-            None => defaults::concurrent_hashes(
-                machine::cores(),
-                machine::memory_kib(),
-                config.argon2_memory_kib,
-            ),
-        };
         let core = Core {
             params,
             work: Work::default(),
@@ -112,7 +103,7 @@ impl Hasher {
             random,
             core: Arc::new(core),
             gate: Gate::new(
-                permits,
+                config.permits(),
                 usize::try_from(config.max_waiting).unwrap_or(usize::MAX),
                 Duration::from_secs(config.max_wait_secs),
             ),

@@ -51,7 +51,6 @@
 
 mod gate;
 pub mod hasher;
-mod machine;
 pub mod password;
 pub mod policy;
 pub mod throttle;

@@ -1,0 +1,115 @@
+//! The command line. One file for each subject; results go to standard output, everything else to standard error.
+
+mod check;
+mod client;
+mod client_edit;
+mod dev;
+mod keys;
+mod origin;
+mod output;
+mod password;
+mod serve;
+mod session;
+mod store;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use sessionmint_iam::config::{ConfigErrors, Input, Partial};
+
+/// Signs users in, keeps their sessions behind an HttpOnly cookie, and mints short-lived access tokens from it.
+#[derive(Parser)]
+#[command(name = "sessionmint", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  A service to try a frontend against, with a user and nothing to set up:
+    sessionmint serve --dev --origin http://localhost:5173
+
+  A service for real:
+    sessionmint config check --config sessionmint.toml
+    sessionmint user add alice --config sessionmint.toml
+    sessionmint client add web --origin https://ui.example.com --resource https://api.example.com \\
+      --scope \"notes:read notes:write\" --config sessionmint.toml
+    sessionmint serve --config sessionmint.toml
+
+Every setting of the file is also a variable, e.g. SESSIONMINT_DATABASE. Changes of users, clients and sessions are seen
+by a running service at once.";
+
+/// What all commands take.
+#[derive(Args)]
+struct Common {
+    /// The configuration file (TOML)
+    #[arg(long, global = true, value_name = "FILE", env = "SESSIONMINT_CONFIG")]
+    config: Option<PathBuf>,
+    /// The database, instead of the one in the file: sqlite:PATH
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service
+    Serve(serve::Serve),
+    /// Users: add, list, disable, enable, new password
+    #[command(subcommand)]
+    User(user::User),
+    /// Browser apps that may mint: add, change, remove, list
+    #[command(subcommand)]
+    Client(client::Client),
+    /// Sessions: list, end
+    #[command(subcommand)]
+    Session(session::Session),
+    /// Signing keys: list
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// The configuration: check
+    #[command(subcommand)]
+    Config(check::Config),
+}
+
+/// Why a command failed, in words for the operator.
+type CliError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Common {
+    fn load(&self, listen: Option<String>) -> Result<Partial, ConfigErrors> {
+        // A variable that is no Unicode cannot be one of ours.
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Partial::load(Input {
+            file: self.config.as_deref(),
+            environment: environment.collect(),
+            database: self.database.clone(),
+            listen,
+        })
+    }
+}
+
+/// Parses the arguments and does what they say. Usage errors end in 2 (clap sees to it), others in 1.
+pub(super) fn run() -> ExitCode {
+    let Cli { common, command } = Cli::parse();
+    let result = match command {
+        Command::Serve(serve) => serve.run(&common),
+        Command::User(user) => user.run(&common),
+        Command::Client(client) => client.run(&common),
+        Command::Session(session) => session.run(&common),
+        Command::Keys(keys) => keys.run(&common),
+        Command::Config(config) => config.run(&common),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Checks what an operator writes for a client: origins and resources.
+
+use sessionmint_oauth::Issuer;
+
+/// Accepts an origin exactly as a browser serializes it (RFC 6454 §6.2), since it is compared byte for byte.
+pub(super) fn parse_origin(value: &str) -> Result<String, String> {
+    let example = "an origin is `https://ui.example.com` or `http://localhost:5173`";
+    if value == "null" {
+        return Err(format!(
+            "`null` is the origin of every sandboxed page and local file; {example}"
+        ));
+    }
+    if value.contains('*') {
+        return Err(format!(
+            "origins are compared exactly, there are no wildcards; {example}"
+        ));
+    }
+    let (scheme, rest) = value
+        .split_once("://")
+        .ok_or_else(|| format!("the scheme is missing; {example}"))?;
+    let default_port = match scheme {
+        "https" => "443",
+        "http" => "80",
+        _ => {
+            return Err(format!(
+                "the scheme is `https`, or `http` on this machine, in lower case; {example}"
+            ));
+        }
+    };
+    if let Some(at) = rest.find(['/', '?', '#']) {
+        let origin = format!("{scheme}://{}", rest.get(..at).unwrap_or_default());
+        return Err(format!(
+            "an origin ends after host and port, with no `/`; write `{origin}`"
+        ));
+    }
+    let (host, port) = split_port(rest);
+    if let Some(port) = port {
+        if port == default_port {
+            return Err(format!(
+                "browsers leave the default port out; write `{scheme}://{host}`"
+            ));
+        }
+        let number = port
+            .parse::<u16>()
+            .is_ok_and(|number| number > 0 && number.to_string() == port);
+        if !number {
+            return Err(format!("`{port}` is no port; {example}"));
+        }
+    }
+    if host != host.to_lowercase() {
+        return Err(format!(
+            "browsers write hosts in lower case; write `{}`",
+            value.to_lowercase()
+        ));
+    }
+    if !is_host(host) {
+        return Err(format!(
+            "`{host}` is no host name as browsers write it (letters, digits, `-` and `.`; xn-- for others); {example}"
+        ));
+    }
+    if scheme == "http" && !is_local(host) {
+        return Err(format!(
+            "over http the session cookie is not sent to an https service, and anybody on the way could read tokens; use `https://{rest}` (http is for localhost, *.localhost and 127.0.0.1)"
+        ));
+    }
+    Ok(value.to_owned())
+}
+
+/// Accepts a resource indicator (RFC 8707 §2): an absolute URI without a fragment.
+pub(super) fn parse_resource(value: &str) -> Result<String, String> {
+    let example = "a resource is the address of an API such as `https://api.example.com`";
+    if value.contains('#') {
+        return Err(format!("a resource has no fragment (`#…`); {example}"));
+    }
+    if let Some(odd) = value.chars().find(|c| {
+        !c.is_ascii_graphic() || matches!(c, '"' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}')
+    }) {
+        return Err(format!(
+            "`{}` cannot stand in a URI; {example}",
+            odd.escape_debug()
+        ));
+    }
+    let (scheme, rest) = value
+        .split_once(':')
+        .ok_or_else(|| format!("it has no scheme; {example}"))?;
+    let starts_well = scheme
+        .bytes()
+        .next()
+        .is_some_and(|b| b.is_ascii_lowercase());
+    let scheme_ok = scheme
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.'));
+    if !starts_well || !scheme_ok || rest.is_empty() {
+        return Err(format!("it is no absolute URI; {example}"));
+    }
+    if matches!(scheme, "http" | "https") {
+        let host = rest
+            .strip_prefix("//")
+            .and_then(|rest| rest.split(['/', '?']).next())
+            .map(|host| split_port(host).0);
+        if !host.is_some_and(is_host) {
+            return Err(format!(
+                "its host is missing or not in the form that browsers write (lower case, no user name); {example}"
+            ));
+        }
+    }
+    Ok(value.to_owned())
+}
+
+/// Why the session cookie of this issuer will never be sent from pages of this origin, if that can be told.
+pub(super) fn cross_site(issuer: &Issuer, origin: &str) -> Option<String> {
+    let (issuer_scheme, issuer_host) = split_origin(issuer.origin())?;
+    let (scheme, host) = split_origin(origin)?;
+    let site = |host: &str| {
+        // The registrable domain has at least two labels; which names have more is not known here.
+        let labels: Vec<&str> = host.rsplit('.').take(2).collect();
+        if is_numeric(host) || labels.len() < 2 {
+            host.to_owned()
+        } else {
+            labels.join(".")
+        }
+    };
+    if scheme == issuer_scheme && site(host) == site(issuer_host) {
+        return None;
+    }
+    Some(format!(
+        "{origin} and {} are different sites, so browsers will not send the session cookie: sign-in will not last. UI and \
+         API must share scheme and registrable domain, e.g. https://ui.example.com and https://api.example.com",
+        issuer.origin()
+    ))
+}
+
+fn split_origin(origin: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = origin.split_once("://")?;
+    Some((scheme, split_port(rest).0))
+}
+
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        // The colons of an IPv6 address are within brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    }
+}
+
+fn is_numeric(host: &str) -> bool {
+    host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(v6) = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
+        return v6
+            .parse::<std::net::Ipv6Addr>()
+            .is_ok_and(|address| address.to_string() == v6);
+    }
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+    };
+    // A last label of digits makes browsers read an IPv4 address.
+    let last_is_number = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    host.len() <= 253 && host.split('.').all(label) && (!last_is_number || is_numeric(host))
+}
+
+fn is_local(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1" || host == "[::1]"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_accepted_only_as_browsers_write_it() {
+        for good in [
+            "https://ui.example.com",
+            "https://ui.example.com:8443",
+            "http://localhost:5173",
+            "http://ui.app.localhost:4180",
+            "http://127.0.0.1:3000",
+            "http://[::1]:3000",
+            "https://xn--bcher-kva.example",
+            "https://192.0.2.1",
+        ] {
+            assert_eq!(parse_origin(good), Ok(good.to_owned()));
+        }
+        for (bad, why) in [
+            ("null", "sandboxed"),
+            ("*", "no wildcards"),
+            ("https://*.example.com", "no wildcards"),
+            ("ui.example.com", "the scheme is missing"),
+            ("HTTPS://ui.example.com", "in lower case"),
+            ("ftp://ui.example.com", "the scheme is"),
+            ("https://UI.example.com", "write `https://ui.example.com`"),
+            ("https://ui.example.com/", "write `https://ui.example.com`"),
+            (
+                "https://ui.example.com/app?x",
+                "write `https://ui.example.com`",
+            ),
+            (
+                "https://ui.example.com:443",
+                "write `https://ui.example.com`",
+            ),
+            ("http://localhost:80", "write `http://localhost`"),
+            ("https://ui.example.com:0", "no port"),
+            ("https://ui.example.com:08443", "no port"),
+            ("https://ui.example.com:", "no port"),
+            ("https://user@ui.example.com", "no host name"),
+            ("https://ui..example.com", "no host name"),
+            ("https://ui.example.com.", "no host name"),
+            ("https://bücher.example", "no host name"),
+            ("https://1.2.3", "no host name"),
+            ("https://", "no host name"),
+            ("http://ui.example.com", "use `https://ui.example.com`"),
+            ("http://192.168.1.5:5173", "use `https://"),
+        ] {
+            let error = parse_origin(bad).unwrap_err();
+            assert!(error.contains(why), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_resource_is_an_absolute_uri_without_a_fragment() {
+        for good in [
+            "https://api.example.com",
+            "https://api.example.com/notes?v=1",
+            "urn:example:notes",
+            "http://localhost:8000",
+        ] {
+            assert_eq!(parse_resource(good), Ok(good.to_owned()));
+        }
+        for bad in [
+            "",
+            "notes",
+            "/notes",
+            "https://api.example.com#x",
+            "https:api",
+            "https://",
+            "https://API.example.com",
+            "https://a b",
+            "1x:y",
+            "https://u@h.example",
+        ] {
+            assert!(parse_resource(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn origins_of_other_sites_are_noticed() {
+        let issuer: Issuer = "https://api.example.com/iam".parse().unwrap();
+        assert_eq!(cross_site(&issuer, "https://ui.example.com"), None);
+        assert!(cross_site(&issuer, "https://ui.example.org").is_some());
+        let demo: Issuer = "http://api.app.localhost:4181/iam".parse().unwrap();
+        assert_eq!(cross_site(&demo, "http://ui.app.localhost:4180"), None);
+        assert!(cross_site(&demo, "http://localhost:5173").is_some());
+        assert!(cross_site(&demo, "https://ui.app.localhost").is_some());
+        let dev: Issuer = "http://localhost:4181/iam".parse().unwrap();
+        assert_eq!(cross_site(&dev, "http://localhost:5173"), None);
+        assert!(cross_site(&dev, "http://127.0.0.1:5173").is_some());
+        let split: Issuer = "http://api.localhost:4181/iam".parse().unwrap();
+        assert!(
+            cross_site(&split, "http://ui.localhost:4180").is_some(),
+            "two-label names under localhost are sites of their own"
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! `sessionmint serve`.
+
+use std::sync::Arc;
+
+use clap::Args;
+use sessionmint_iam::config::Config;
+use sessionmint_iam::logging;
+use sessionmint_iam::serve::{Ended, StartError, start};
+use tokio::net::TcpListener;
+
+use super::store::{Missing, open_database};
+use super::{CliError, Common, dev};
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  sessionmint serve --config sessionmint.toml
+  sessionmint serve --dev --origin http://localhost:5173
+
+SIGTERM and Ctrl-C stop it in order: requests in flight have 10 seconds to finish.")]
+pub(super) struct Serve {
+    /// Where to listen, instead of the setting: an IP address and a port; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// For frontend development on this machine: no configuration, a client for --origin and a user `dev`
+    #[arg(long, requires = "origins", conflicts_with = "config")]
+    dev: bool,
+    #[command(flatten)]
+    dev_client: dev::DevClient,
+}
+
+impl Serve {
+    pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        let ended = if self.dev {
+            runtime.block_on(dev::run(common, self.listen, self.dev_client))
+        } else {
+            runtime.block_on(run(common.load(self.listen)?.complete()?))
+        };
+        // Connections that were cut off hold the service; they end here, and with the last of them the store is closed.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        match ended? {
+            Ended::Drained => Ok(()),
+            Ended::CutOff => Err("some requests were cut off".into()),
+        }
+    }
+}
+
+async fn run(config: Config) -> Result<Ended, CliError> {
+    logging::init(&config.log)?;
+    let store = Arc::new(open_database(&config.database, Missing::Create)?);
+    let listener = listen(config.listen).await?;
+    Ok(start(config, listener, store).await?)
+}
+
+/// Binds the address.
+pub(super) async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
+}

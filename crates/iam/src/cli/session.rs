@@ -1,0 +1,133 @@
+//! `sessionmint session …`.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use sessionmint_iam::logging::Printable;
+use sessionmint_oauth::SessionId;
+use sessionmint_store::{
+    Change, EndSessions, Session as SessionRecord, Sessions as _, SqliteStore,
+};
+
+use super::store::{Missing, block_on, open};
+use super::{CliError, Common, output, user};
+
+#[derive(Subcommand)]
+pub(super) enum Session {
+    /// List sessions, newest first
+    List(List),
+    /// End one session, or all of a user
+    #[command(
+        after_help = "Examples:\n  sessionmint session end ses_4Rk1…\n  sessionmint session end --user alice"
+    )]
+    End(End),
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// Only this user's
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct End {
+    /// The session's id, as `session list` shows it
+    #[arg(required_unless_present = "user", conflicts_with = "user")]
+    id: Option<SessionId>,
+    /// All sessions of this user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+}
+
+impl Session {
+    pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
+        let (_, store) = open(common, Missing::Refuse)?;
+        block_on(async {
+            match self {
+                Self::List(list) => list_sessions(&store, list).await,
+                Self::End(End { id: Some(id), .. }) => match store.end_session_by_id(&id).await? {
+                    Change::Done => output::line(&format!(
+                        "ended session {id}; tokens minted from it live for minutes at most"
+                    )),
+                    Change::NotFound => {
+                        Err(format!("there is no session {id}; it may have ended already").into())
+                    }
+                },
+                Self::End(End { user, .. }) => {
+                    let user = user::find(&store, &user.unwrap_or_default()).await?;
+                    let ended = store.end_sessions_of(&user.id, EndSessions::All).await?;
+                    output::line(&format!(
+                        "ended {ended} sessions of `{}`",
+                        Printable(&user.username)
+                    ))
+                }
+            }
+        })
+    }
+}
+
+async fn list_sessions(store: &SqliteStore, list: List) -> Result<(), CliError> {
+    let users = match list.user {
+        Some(name) => vec![user::find(store, &name).await?],
+        None => user::all(store).await?,
+    };
+    let mut sessions: Vec<(String, SessionRecord)> = Vec::new();
+    for user in users {
+        let of_user = store.sessions_of(&user.id).await?;
+        sessions.extend(
+            of_user
+                .into_iter()
+                .map(|session| (user.username.clone(), session)),
+        );
+    }
+    sessions.sort_by_key(|(_, session)| std::cmp::Reverse(session.created_at));
+    if list.json {
+        let sessions: Vec<_> = sessions
+            .iter()
+            .map(|(username, session)| {
+                json!({
+                    "id": session.id.as_str(),
+                    "username": username,
+                    "user_id": session.user_id.as_str(),
+                    "client_id": session.client_id.as_str(),
+                    "created_at": output::time(session.created_at),
+                    "last_activity": output::time(session.last_activity),
+                    "absolute_end": output::time(session.absolute_end),
+                    "persistent": session.persistent,
+                    "user_agent": session.user_agent,
+                })
+            })
+            .collect();
+        return output::json(&sessions.into());
+    }
+    let rows: Vec<_> = sessions
+        .iter()
+        .map(|(username, session)| {
+            [
+                session.id.to_string(),
+                Printable(username).to_string(),
+                session.client_id.to_string(),
+                output::time(session.created_at),
+                output::time(session.last_activity),
+                output::time(session.absolute_end),
+                // Written by the browser: it must not reach the terminal as it is.
+                Printable(&session.user_agent).to_string(),
+            ]
+        })
+        .collect();
+    output::table(
+        [
+            "ID",
+            "USER",
+            "CLIENT",
+            "CREATED",
+            "LAST ACTIVITY",
+            "ENDS",
+            "BROWSER",
+        ],
+        &rows,
+    )
+}

@@ -1,0 +1,62 @@
+//! The store for a command, and the runtime that its calls need.
+
+use std::path::Path;
+
+use sessionmint_iam::config::{Database, Partial};
+use sessionmint_store::SqliteStore;
+
+use super::{CliError, Common};
+
+/// Whether a command may make the database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It is there to put the first things in.
+    Create,
+    /// It would find nothing in a new one: the path is more likely wrong.
+    Refuse,
+}
+
+/// Reads the settings and opens the store.
+pub(super) fn open(common: &Common, missing: Missing) -> Result<(Partial, SqliteStore), CliError> {
+    let settings = common.load(None)?;
+    let store = open_database(settings.database()?, missing)?;
+    Ok((settings, store))
+}
+
+/// Opens (or makes) the database.
+pub(super) fn open_database(
+    database: &Database,
+    missing: Missing,
+) -> Result<SqliteStore, CliError> {
+    let path = database.path();
+    if missing == Missing::Refuse && !path.exists() {
+        return Err(format!(
+            "there is no database at {}; `serve`, `user add` and `client add` make one, other commands expect it",
+            path.display()
+        )
+        .into());
+    }
+    folder_exists(path)?;
+    Ok(SqliteStore::open(path)?)
+}
+
+fn folder_exists(path: &Path) -> Result<(), CliError> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(format!(
+            "the folder {} does not exist; make it, readable by the service alone",
+            folder.display()
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Runs a command's calls to the end.
+pub(super) fn block_on<T>(
+    future: impl Future<Output = Result<T, CliError>>,
+) -> Result<T, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(future)
+}

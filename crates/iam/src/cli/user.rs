@@ -1,0 +1,268 @@
+//! `sessionmint user …`.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use sessionmint_iam::logging::Printable;
+use sessionmint_iam::login::MAX_USERNAME_BYTES;
+use sessionmint_iam::{Clock as _, SystemClock, SystemRandom, random};
+use sessionmint_oauth::{Scope, UserId};
+use sessionmint_store::{
+    AddUser, Change, EndSessions, NewUser, SqliteStore, User as UserRecord, Users as _,
+};
+
+use super::store::{Missing, block_on, open};
+use super::{CliError, Common, output, password};
+
+#[derive(Subcommand)]
+pub(super) enum User {
+    /// Add a user; asks for the password
+    #[command(
+        after_help = "Example:\n  sessionmint user add alice --scope \"notes:read account\" --config sessionmint.toml"
+    )]
+    Add(Add),
+    /// Change what a user may be granted
+    Set(Set),
+    /// Keep a user from signing in, and end their sessions
+    Disable(Name),
+    /// Let a disabled user sign in again
+    Enable(Name),
+    /// Set a new password, and end the user's sessions
+    Passwd(Passwd),
+    /// Remove a user and their sessions
+    Remove(Name),
+    /// List the users
+    List(List),
+}
+
+#[derive(Args)]
+pub(super) struct Add {
+    /// What they type to sign in; taken exactly, upper and lower case differ
+    name: String,
+    /// The most that they may be granted, separated by spaces; without it, all that a client may ask for
+    #[arg(long)]
+    scope: Option<Scope>,
+    /// Read the password from standard input, one line, instead of asking
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Set {
+    /// The user's name
+    name: String,
+    /// The most that they may be granted, separated by spaces
+    #[arg(
+        long,
+        required_unless_present = "all_scopes",
+        conflicts_with = "all_scopes"
+    )]
+    scope: Option<Scope>,
+    /// Whatever a client may ask for
+    #[arg(long)]
+    all_scopes: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Name {
+    /// The user's name
+    name: String,
+}
+
+#[derive(Args)]
+pub(super) struct Passwd {
+    /// The user's name
+    name: String,
+    /// Read the password from standard input, one line, instead of asking
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl User {
+    pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
+        let missing = if matches!(self, Self::Add(_)) {
+            Missing::Create
+        } else {
+            Missing::Refuse
+        };
+        let (settings, store) = open(common, missing)?;
+        block_on(async {
+            match self {
+                Self::Add(add) => add_user(&store, &settings.login, add).await,
+                Self::Set(set) => {
+                    let user = find(&store, &set.name).await?;
+                    done(store.set_user_scopes(&user.id, set.scope).await?, &set.name)?;
+                    output::line(&format!(
+                        "changed user `{}`; tokens minted from now on follow it",
+                        Printable(&set.name)
+                    ))
+                }
+                Self::Disable(Name { name }) => {
+                    let user = find(&store, &name).await?;
+                    done(
+                        store
+                            .set_disabled(&user.id, Some(SystemClock.now()))
+                            .await?,
+                        &name,
+                    )?;
+                    output::line(&format!(
+                        "disabled user `{}` and ended their sessions",
+                        Printable(&name)
+                    ))
+                }
+                Self::Enable(Name { name }) => {
+                    let user = find(&store, &name).await?;
+                    done(store.set_disabled(&user.id, None).await?, &name)?;
+                    output::line(&format!("enabled user `{}`", Printable(&name)))
+                }
+                Self::Passwd(Passwd {
+                    name,
+                    password_stdin,
+                }) => {
+                    let user = find(&store, &name).await?;
+                    let hash =
+                        password::new_password_hash(&settings.login, &name, password_stdin).await?;
+                    done(
+                        store.set_password(&user.id, hash, EndSessions::All).await?,
+                        &name,
+                    )?;
+                    output::line(&format!(
+                        "set a new password for `{}` and ended their sessions",
+                        Printable(&name)
+                    ))
+                }
+                Self::Remove(Name { name }) => {
+                    let user = find(&store, &name).await?;
+                    done(store.remove_user(&user.id).await?, &name)?;
+                    output::line(&format!(
+                        "removed user `{}` and their sessions",
+                        Printable(&name)
+                    ))
+                }
+                Self::List(List { json }) => list(&store, json).await,
+            }
+        })
+    }
+}
+
+async fn add_user(
+    store: &SqliteStore,
+    login: &sessionmint_iam::config::LoginConfig,
+    add: Add,
+) -> Result<(), CliError> {
+    check_name(&add.name)?;
+    // Before somebody types a password twice for nothing; the store decides.
+    if store.user_by_name(&add.name).await?.is_some() {
+        return Err(taken(&add.name));
+    }
+    let hash = password::new_password_hash(login, &add.name, add.password_stdin).await?;
+    let id = UserId::from_random(random::bytes(&SystemRandom)?);
+    let user = NewUser {
+        id: id.clone(),
+        username: add.name.clone(),
+        password_hash: Some(hash),
+        scopes: add.scope,
+        created_at: SystemClock.now(),
+    };
+    match store.add_user(user).await? {
+        AddUser::Added => output::line(&format!("added user `{}` ({id})", Printable(&add.name))),
+        AddUser::NameTaken => Err(taken(&add.name)),
+    }
+}
+
+fn taken(name: &str) -> CliError {
+    format!(
+        "there is a user `{}` already; for a new password: sessionmint user passwd NAME",
+        Printable(name)
+    )
+    .into()
+}
+
+/// A name that people can type again and that cannot be confused in a list.
+fn check_name(name: &str) -> Result<(), CliError> {
+    if name.is_empty() || name.len() > MAX_USERNAME_BYTES {
+        return Err(format!("a user name has 1 to {MAX_USERNAME_BYTES} bytes").into());
+    }
+    if name.trim() != name || name.chars().any(char::is_control) {
+        return Err("a user name has no control characters, and no space at its ends".into());
+    }
+    Ok(())
+}
+
+/// The user of that name.
+pub(super) async fn find(store: &SqliteStore, name: &str) -> Result<UserRecord, CliError> {
+    store.user_by_name(name).await?.ok_or_else(|| no_user(name))
+}
+
+fn no_user(name: &str) -> CliError {
+    format!(
+        "there is no user `{}`; names are taken exactly, `sessionmint user list` shows them",
+        Printable(name)
+    )
+    .into()
+}
+
+fn done(change: Change, name: &str) -> Result<(), CliError> {
+    match change {
+        Change::Done => Ok(()),
+        Change::NotFound => Err(no_user(name)),
+    }
+}
+
+/// All users, by name.
+pub(super) async fn all(store: &SqliteStore) -> Result<Vec<UserRecord>, CliError> {
+    const PAGE: u32 = 500;
+    let mut users: Vec<UserRecord> = Vec::new();
+    loop {
+        let after = users.last().map(|user| user.username.clone());
+        let page = store.users(after.as_deref(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(users);
+        }
+        users.extend(page);
+    }
+}
+
+async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
+    let users = all(store).await?;
+    if json {
+        let users: Vec<_> = users
+            .iter()
+            .map(|user| {
+                json!({
+                    "id": user.id.as_str(),
+                    "username": user.username,
+                    "scopes": user.scopes.as_ref().map(ToString::to_string),
+                    "has_password": user.password_hash.is_some(),
+                    "disabled_at": user.disabled_at.map(output::time),
+                    "created_at": output::time(user.created_at),
+                })
+            })
+            .collect();
+        return output::json(&users.into());
+    }
+    let rows: Vec<_> = users
+        .iter()
+        .map(|user| {
+            [
+                Printable(&user.username).to_string(),
+                user.id.to_string(),
+                user.disabled_at.map_or_else(
+                    || "enabled".to_owned(),
+                    |at| format!("disabled {}", output::time(at)),
+                ),
+                output::time(user.created_at),
+                user.scopes
+                    .as_ref()
+                    .map_or_else(|| "(all)".to_owned(), ToString::to_string),
+            ]
+        })
+        .collect();
+    output::table(["NAME", "ID", "STATE", "CREATED", "SCOPES"], &rows)
+}

@@ -1,0 +1,71 @@
+//! What is in effect, by the names of the settings: for `config check`.
+
+use super::keys::KEYS;
+use super::{Config, SessionsConfig};
+
+impl Config {
+    /// Every setting with its value, in the order of [`KEYS`]. Nothing in it is secret.
+    pub fn effective(&self) -> Vec<(&'static str, serde_json::Value)> {
+        KEYS.iter()
+            .filter_map(|key| Some((key.name, self.value(key.name)?)))
+            .collect()
+    }
+
+    fn value(&self, name: &str) -> Option<serde_json::Value> {
+        let SessionsConfig {
+            idle_secs,
+            absolute_secs,
+            max_per_user,
+            mints_per_minute,
+            purge_secs,
+        } = self.sessions;
+        let (hashing, throttle) = (self.login.hashing, self.login.throttle);
+        Some(match name {
+            "issuer" => self.issuer.as_str().into(),
+            "listen" => self.listen.to_string().into(),
+            "database" => self.database.to_string().into(),
+            "trusted_proxies" => self
+                .trusted_proxies
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .into(),
+            "sessions.idle_secs" => idle_secs.into(),
+            "sessions.absolute_secs" => absolute_secs.into(),
+            "sessions.max_per_user" => max_per_user.into(),
+            "sessions.mints_per_minute" => mints_per_minute.into(),
+            "sessions.purge_secs" => purge_secs.into(),
+            "login.argon2_memory_kib" => hashing.argon2_memory_kib.into(),
+            "login.argon2_iterations" => hashing.argon2_iterations.into(),
+            "login.argon2_parallelism" => hashing.argon2_parallelism.into(),
+            "login.concurrent_hashes" => hashing.permits().into(),
+            "login.max_waiting" => hashing.max_waiting.into(),
+            "login.max_wait_secs" => hashing.max_wait_secs.into(),
+            "login.failures_per_account_and_network" => {
+                throttle.failures_per_account_and_network.into()
+            }
+            "login.failures_per_network" => throttle.failures_per_network.into(),
+            "login.failures_per_account" => throttle.failures_per_account.into(),
+            "login.failure_window_secs" => throttle.window_secs.into(),
+            "login.password_min_bytes" => self.login.policy.password_min_bytes.into(),
+            "log.format" => self.log.format.as_str().into(),
+            "log.filter" => self.log.filter.as_str().into(),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_shown() {
+        let config = Config::new(
+            "https://a.example".parse().unwrap(),
+            "sqlite:iam.db".parse().unwrap(),
+        );
+        let names: Vec<_> = config.effective().iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, KEYS.iter().map(|key| key.name).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,146 @@
+//! Puts the service on the network: connections, signals, an orderly end.
+//!
+//! Plain HTTP/1.1 and HTTP/2 (prior knowledge); TLS ends at the proxy in front. On SIGTERM or SIGINT nothing new is
+//! accepted, requests in flight are finished for at most [`GRACE`], and the store is closed last.
+
+mod purge;
+mod signals;
+mod start;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tower::ServiceExt as _;
+
+pub use signals::Signals;
+pub use start::{StartError, authenticator, start};
+
+/// How long requests in flight may take to finish once the service is told to stop.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a request may take, its body included. Longer than the longest wait for a password hash.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection may stay without a whole request header. More than the 60 s that proxies keep idle connections
+/// by default, or a renewal could meet a connection that is just being closed.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// Connections at once; more wait to be accepted. A connection takes some 20 KiB.
+const MAX_CONNECTIONS: usize = 10_000;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All requests were finished.
+    Drained,
+    /// [`GRACE`] was over, or a second signal came; what was still running was cut off.
+    CutOff,
+}
+
+/// Serves `router` on `listener` until a signal comes, then ends in order.
+pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) -> Ended {
+    let connections = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let name = loop {
+        let accepted = async {
+            let permit = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, permit)
+        };
+        tokio::select! {
+            (accepted, permit) = accepted => match accepted {
+                Ok((stream, peer)) => {
+                    let connection = connection(stream, peer, router.clone(), &connections);
+                    tokio::spawn(async move {
+                        connection.await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: wait for some to come back rather than spin.
+                    tracing::error!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            },
+            name = signals.next() => break name,
+        }
+    };
+    drop(listener);
+    tracing::info!(
+        "{name}: stopping, requests in flight have {} s to finish",
+        GRACE.as_secs()
+    );
+    tokio::select! {
+        () = connections.shutdown() => {
+            tracing::info!("all requests are finished");
+            Ended::Drained
+        }
+        () = tokio::time::sleep(GRACE) => {
+            tracing::warn!("time is up, what is still running is cut off");
+            Ended::CutOff
+        }
+        name = signals.next() => {
+            tracing::warn!("{name} again: what is still running is cut off");
+            Ended::CutOff
+        }
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    connections: &GracefulShutdown,
+) -> impl Future<Output = ()> + Send + use<> {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        answer(router.clone(), peer, request)
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(200)
+        .keep_alive_interval(HEADER_TIMEOUT);
+    let connection = builder
+        .serve_connection(TokioIo::new(stream), service)
+        .into_owned();
+    let connection = connections.watch(connection);
+    async move {
+        if let Err(error) = connection.await {
+            // Peers that hang up and probes that speak something else: daily business.
+            tracing::debug!(%peer, error = %error, "connection ended early");
+        }
+    }
+}
+
+async fn answer(
+    router: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    match tokio::time::timeout(REQUEST_TIMEOUT, router.oneshot(request)).await {
+        Ok(answer) => answer,
+        Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
+}

@@ -1,0 +1,28 @@
+//! Removes dead sessions from the store now and then. They are refused anyway; this is about space.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+
+use crate::App;
+
+/// Purges for as long as it is polled.
+pub(super) async fn purge_sessions(app: Arc<App>) {
+    let sessions = app.config.sessions;
+    let mut every = tokio::time::interval(Duration::from_secs(sessions.purge_secs.max(1)));
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let now = app.clock.now();
+        // The stored activity may lag by a tenth of the timeout; twice that leaves room for a request under way.
+        let idle_before = now.minus_secs(sessions.idle_secs.saturating_add(sessions.idle_secs / 5));
+        match app.store.purge_sessions(now, idle_before).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "dead sessions removed"),
+            Err(error) => {
+                tracing::warn!(%error, "dead sessions could not be removed; the next round tries again")
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! From a configuration to a service that listens.
+
+use std::sync::Arc;
+
+use sessionmint_store::{OpenError, SqliteStore, Store, StoreError};
+use tokio::net::TcpListener;
+
+use super::{Ended, Signals, purge, serve};
+use crate::config::Config;
+use crate::login::hasher::HasherError;
+use crate::login::{Authenticator, PasswordAuthenticator, Throttled};
+use crate::random::{Random, SystemRandom};
+use crate::{App, BuildError, http};
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken, not ours, or needs rights that we lack.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// `listen`.
+        address: std::net::SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// See [`OpenError`].
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// See [`StoreError`].
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// See [`HasherError`].
+    #[error(transparent)]
+    Hasher(#[from] HasherError),
+    /// See [`BuildError`].
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// Pages of the API's own origin could mint: whatever HTML or script a service there lets through.
+    #[error(
+        "client `{client}` has the origin of the service itself, {origin}; a script anywhere on that host could mint. \
+         Remove it: sessionmint client set {client} --remove-origin {origin}"
+    )]
+    OwnOrigin {
+        /// Whose.
+        client: String,
+        /// The origin of the issuer.
+        origin: String,
+    },
+    /// Signals cannot be handled.
+    #[error("cannot listen for signals: {0}")]
+    Signals(#[source] std::io::Error),
+}
+
+/// The sign-in that comes with the service: passwords in the store, behind the throttle.
+pub fn authenticator(
+    config: &Config,
+    store: Arc<dyn Store>,
+    random: Arc<dyn Random>,
+) -> Result<Arc<dyn Authenticator>, HasherError> {
+    let passwords = PasswordAuthenticator::new(store, &config.login.hashing, random)?;
+    Ok(Arc::new(Throttled::new(passwords, &config.login.throttle)))
+}
+
+/// Runs the service on `listener` until a signal comes. The store is opened (and at the first start made) by `config`.
+pub async fn start(
+    config: Config,
+    listener: TcpListener,
+    store: Arc<SqliteStore>,
+) -> Result<Ended, StartError> {
+    let signals = Signals::new().map_err(StartError::Signals)?;
+    let store: Arc<dyn Store> = store;
+    refuse_own_origin(&config, &*store).await?;
+    warn_of_proxies(&config);
+    let authenticator = authenticator(&config, Arc::clone(&store), Arc::new(SystemRandom))?;
+    let issuer = config.issuer.clone();
+    let app = App::builder(config, store)
+        .authenticator(authenticator)
+        .build()
+        .await?;
+    let purge = tokio::spawn(purge::purge_sessions(Arc::clone(&app)));
+
+    let address = listener.local_addr().map_err(StartError::Signals)?;
+    tracing::info!(issuer = issuer.as_str(), "listening on http://{address}");
+    let ended = serve(listener, http::router(app), signals).await;
+    purge.abort();
+    Ok(ended)
+}
+
+async fn refuse_own_origin(config: &Config, store: &dyn Store) -> Result<(), StartError> {
+    let own = config.issuer.origin();
+    let clients = store.clients().await?;
+    match clients
+        .iter()
+        .find(|client| client.origins.iter().any(|origin| origin == own))
+    {
+        Some(client) => Err(StartError::OwnOrigin {
+            client: client.client_id.to_string(),
+            origin: own.to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Throttling works on addresses. Where a proxy hides them, one guesser uses up the allowance of all users.
+fn warn_of_proxies(config: &Config) {
+    if !config.trusted_proxies.is_empty() {
+        return;
+    }
+    let failures = config.login.throttle.failures_per_network;
+    let minutes = config.login.throttle.window_secs / 60;
+    if !config.listen.ip().is_loopback() {
+        tracing::warn!(
+            "`trusted_proxies` is empty and {} is reachable from elsewhere: if requests come through a proxy, all users \
+             are one network to throttling, and {failures} failed sign-ins in {minutes} minutes stop everybody's; set \
+             `trusted_proxies` to the proxy's address",
+            config.listen
+        );
+    } else if config.issuer.as_str().starts_with("https://") {
+        tracing::warn!(
+            "`trusted_proxies` is empty, but for an https issuer a proxy must stand in front of {}: all users are one \
+             network to throttling, and {failures} failed sign-ins in {minutes} minutes stop everybody's; set \
+             `trusted_proxies = [\"127.0.0.1/32\"]` if the proxy is on this machine",
+            config.listen
+        );
+    }
+}
