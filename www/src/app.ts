@@ -1,13 +1,13 @@
 // The shell around the pages: which page is shown, when a session is needed for it, and where the focus goes.
 import type { Config } from "./config.ts";
-import type { Session } from "./session.ts";
+import type { Session, Trouble } from "./session.ts";
 import type { Trace } from "./trace/trace.ts";
 import { h, setAttribute } from "./dom.ts";
 import { accountPage } from "./pages/account.ts";
 import { loginPage } from "./pages/login.ts";
 import { notesPage } from "./pages/notes.ts";
 import { heading, type Page } from "./pages/page.ts";
-import { splashPage, unreachablePage } from "./pages/splash.ts";
+import { brokenPage, splashPage, unreachablePage } from "./pages/splash.ts";
 import { loginAddress, safeReturnTo } from "./return-to.ts";
 import { shell, type Shell } from "./shell.ts";
 
@@ -87,7 +87,7 @@ export class App {
       const entry = await this.#session.enter();
       if (turn !== this.#turn) return;
       if (entry === "signed out") return this.#go(loginAddress(here(), location.origin), { replace: true });
-      if (entry === "unreachable") return this.#render(unreachablePage(RETRY_SECONDS, () => void this.#show()), true);
+      if (entry !== "signed in") return this.#render(this.#troubled(entry), true);
       this.#signedIn = true;
     }
     this.#render(build(), !first);
@@ -105,6 +105,11 @@ export class App {
       this.#go(next, { replace: true });
     };
     this.#render(loginPage(this.#session, go.notice, done), true);
+  }
+
+  #troubled(trouble: Trouble): Page {
+    if (!trouble.temporary) return brokenPage(trouble.message);
+    return unreachablePage(RETRY_SECONDS, () => void this.#show());
   }
 
   #protected(path: string): (() => Page) | undefined {

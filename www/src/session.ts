@@ -1,6 +1,6 @@
 // The app's one token manager, and the observer that tells the trace what it does. The app uses the public API of
 // `sessionmint` like any other; the observing (labels, claims, timeline) is what a normal app would leave out.
-import { createTokenManager, type TokenManager } from "sessionmint";
+import { createTokenManager, TokenError, type TokenManager, type TokenManagerEvents } from "sessionmint";
 
 import type { Config } from "./config.ts";
 import { fingerprint, readClaims } from "./trace/claims.ts";
@@ -10,10 +10,19 @@ import type { LogKind, Trace } from "./trace/trace.ts";
 /** Which of the two tokens: for the services behind the gateway, or for the IAM service's own account pages. */
 export type Audience = "api" | "account";
 
-export type Entry = "signed in" | "signed out" | "unreachable";
+/** How the try to open a protected page ended. */
+export type Entry = "signed in" | "signed out" | Trouble;
+
+/** Neither: the service is out of reach for now (`temporary`), or something is set up wrongly. */
+export interface Trouble {
+  temporary: boolean;
+  message: string;
+}
 
 /** Why a session ended while the app was open. */
 export type Farewell = "signed out" | "session ended";
+
+type RenewalCause = TokenManagerEvents["renewed"]["cause"];
 
 interface Call {
   label: string;
@@ -29,13 +38,15 @@ const SHORT_SECONDS = 60;
 export class Session {
   /** Called once per sign-out, with the reason. */
   onSignedOut: (why: Farewell) => void = () => {};
-  /** The name typed at the login page; after a reload only the account page learns it from the service. */
+  /** Known after a sign-in on this page; after a reload only the account page asks the service. */
   username: string | undefined;
 
   readonly #config: Config;
   readonly #trace: Trace;
   readonly #calls = new Set<Call>();
   #manager: TokenManager;
+  /** Who called last with a token in hand: the one to name when that token is renewed ahead of its end. */
+  readonly #lastCaller: Record<Audience, string> = { api: "a call", account: "a call" };
   /** Whether a token came since the last sign-out. */
   #live = false;
 
@@ -64,11 +75,10 @@ export class Session {
     try {
       await this.#ask("page load");
     } catch (error) {
-      const code = codeOf(error);
       const took = milliseconds(started);
-      if (code !== "signed_out") {
+      if (codeOf(error) !== "signed_out") {
         this.#fail("mint failed", error);
-        return "unreachable";
+        return troubleOf(error);
       }
       this.#trace.change(() => {
         steps.set(2, "done", took);
@@ -85,14 +95,15 @@ export class Session {
     return "signed in";
   }
 
-  /** Signs in. Rejects with the module's error, whose `code` the login page explains. */
+  /** Signs in. Rejects with the module's `TokenError`, which the login page explains. */
   async login(username: string, password: string, staySignedIn: boolean): Promise<void> {
     const { steps } = this.#trace;
     this.#trace.change(() => steps.set(5, "active"));
     const started = performance.now();
     const call = this.#begin("login", "api");
     try {
-      await this.#manager.login({ username, password, staySignedIn });
+      const { user } = await this.#manager.login({ username, password, staySignedIn });
+      this.username = user.username;
     } catch (error) {
       if (codeOf(error) === "cookie_not_stored") this.#trace.change(() => steps.set(5, "done"));
       this.#fail("sign-in failed", error);
@@ -100,8 +111,6 @@ export class Session {
     } finally {
       this.#calls.delete(call);
     }
-    this.username = username;
-    this.#observe();
     this.#trace.change(() => {
       steps.set(5, "done", milliseconds(started));
       steps.set(6, "done", "set, and unreadable here");
@@ -111,9 +120,11 @@ export class Session {
 
   /** Ends the session at the service. The tokens of this page are gone whatever the service answers. */
   async logout(): Promise<void> {
-    const manager = this.#manager;
-    this.#signedOut("signed out");
-    await manager.logout();
+    try {
+      await this.#manager.logout();
+    } finally {
+      this.#signedOut("signed out");
+    }
   }
 
   /** Calls an API with the right token; `label` says who asked. */
@@ -122,7 +133,6 @@ export class Session {
     const call = this.#begin(label, audience);
     try {
       const response = await this.#manager.fetch(url, init);
-      this.#observe();
       this.#finish(call, response.status);
       return response;
     } catch (error) {
@@ -165,6 +175,7 @@ export class Session {
 
   #replace(): void {
     this.#manager.dispose();
+    this.#trace.change((trace) => (trace.degraded = false));
     this.#manager = this.#create();
   }
 
@@ -175,9 +186,12 @@ export class Session {
       this.#trace.change(({ timeline }) => timeline.mark({ at: performance.now(), kind, text }));
       this.#trace.note(log, text);
     };
-    manager.on("signedin", () => this.#observe());
-    manager.on("renewed", () => this.#observe());
-    manager.on("signedout", () => this.#signedOut("session ended"));
+    manager.on("signedin", ({ resource }) => this.#learn(resource, "caller"));
+    manager.on("renewed", ({ resource, cause }) => this.#learn(resource, cause));
+    // A sign-out by this page is told once the service has answered.
+    manager.on("signedout", ({ reason }) => {
+      if (reason === "session_ended") this.#signedOut("session ended");
+    });
     manager.on("degraded", () => {
       this.#trace.change((trace) => (trace.degraded = true));
       mark("degraded", "the token service does not answer; a valid token goes on being used", "warn");
@@ -194,7 +208,6 @@ export class Session {
     const call = this.#begin(label, "api");
     try {
       await this.#manager.getToken();
-      this.#observe();
     } finally {
       this.#calls.delete(call);
     }
@@ -203,6 +216,7 @@ export class Session {
   #begin(label: string, audience: Audience): Call {
     const token = this.#trace.timeline.current(audience, performance.now())?.id;
     const call: Call = { label, audience, at: performance.now(), ...(token === undefined ? {} : { token }) };
+    if (token !== undefined) this.#lastCaller[audience] = label;
     this.#calls.add(call);
     return call;
   }
@@ -216,23 +230,20 @@ export class Session {
     this.#trace.note(status >= 200 && status < 400 ? "call" : "error", `${call.label}: ${status || "no answer"}`);
   }
 
-  /** Looks whether a manager holds a token that the timeline does not know yet. */
-  #observe(): void {
+  /** A token came: finds out which one, and for whom. */
+  #learn(resource: string | undefined, cause: RenewalCause): void {
     const { iam } = this.#config;
-    this.#learn("api", this.#manager.peek());
-    this.#learn("account", this.#manager.peek({ resource: iam, scope: "account" }));
-  }
-
-  #learn(audience: Audience, token: string | undefined): void {
+    const audience: Audience = resource === iam ? "account" : "api";
+    const token = this.#manager.peek(audience === "account" ? { resource: iam, scope: "account" } : undefined);
     const claims = token === undefined ? undefined : readClaims(token);
-    const { timeline } = this.#trace;
-    if (!claims || timeline.bars.some((bar) => bar.id === claims.jti)) return;
+    if (!claims) return;
 
+    const { timeline } = this.#trace;
     this.#live = true;
     const now = performance.now();
     const calls = [...this.#calls].filter((call) => call.audience === audience);
     const waiting = calls.filter((call) => call.token === undefined);
-    const askedBy = describeAskers((waiting.length > 0 ? waiting : calls).map((call) => call.label));
+    const askedBy = this.#askedBy(cause, audience, (waiting.length > 0 ? waiting : calls).map((call) => call.label));
     const lifetime = claims.exp - claims.iat;
     this.#trace.change((trace) => {
       trace.mints += 1;
@@ -256,8 +267,20 @@ export class Session {
     });
   }
 
+  #askedBy(cause: RenewalCause, audience: Audience, labels: string[]): string {
+    switch (cause) {
+      case "caller":
+        return describeAskers(labels);
+      case "ahead":
+        return `${this.#lastCaller[audience]}, ahead of its end`;
+      case "rejected":
+        return `${describeAskers(labels)}, after a 401`;
+      case "background":
+        return "background";
+    }
+  }
+
   #signedOut(why: Farewell): void {
-    // The module also says so when the first mint finds no session: nothing ended then.
     if (!this.#live) return;
     this.#live = false;
     this.username = undefined;
@@ -277,9 +300,14 @@ export class Session {
 }
 
 /** The stable code of an error of the module. */
-export function codeOf(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === "string" ? code : undefined;
+function codeOf(error: unknown): string | undefined {
+  return error instanceof TokenError ? error.code : undefined;
+}
+
+/** What to tell a person about a failure that is no sign-out. */
+function troubleOf(error: unknown): Trouble {
+  if (error instanceof TokenError) return { temporary: error.temporary, message: error.message };
+  return { temporary: true, message: String(error) };
 }
 
 function milliseconds(since: number): string {

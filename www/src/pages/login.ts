@@ -1,15 +1,11 @@
 // The login page. The password goes into one request body and nowhere else: the form has no action and no names that
 // a browser could put into an address.
-import { codeOf, type Session } from "../session.ts";
+import { TokenError } from "sessionmint";
+
+import type { Session } from "../session.ts";
 import { h, setText } from "../dom.ts";
 import { errorLine, heading, type Page } from "./page.ts";
 
-const MESSAGES: Record<string, string> = {
-  invalid_credentials: "That name and password do not match.",
-  cookie_not_stored:
-    "You signed in, but the browser did not keep the session cookie. Page and API must share a registrable domain, and the browser must accept the API host's cookies.",
-  origin_refused: "The service refuses sign-ins from this page's address. It has to be allowed for this client first.",
-};
 const OUTAGE = "The sign-in service does not answer at the moment. Please try again.";
 
 /** `notice` says why the page is shown; `done` is called once after a successful sign-in. */
@@ -98,14 +94,11 @@ export function loginPage(session: Session, notice: string | undefined, done: ()
 }
 
 function explain(failure: unknown): string {
-  const code = codeOf(failure);
-  const known = code === undefined ? undefined : MESSAGES[code];
-  if (known) return known;
-  const wait = (failure as { retryAfter?: unknown }).retryAfter;
-  if (code === "rate_limited") {
-    return typeof wait === "number"
-      ? `Too many tries. Please wait ${Math.ceil(wait)} seconds.`
-      : "Too many tries. Please wait a moment.";
+  if (!(failure instanceof TokenError)) return OUTAGE;
+  if (failure.code === "invalid_credentials") return "That name and password do not match.";
+  if (failure.code === "throttled") {
+    return `Too many tries. Please wait ${failure.retryAfter === undefined ? "a moment" : `${failure.retryAfter} seconds`}.`;
   }
-  return OUTAGE;
+  // The rest that is permanent is a matter of configuration, and the module says which.
+  return failure.temporary ? OUTAGE : `Sign-in is not possible: ${failure.message}.`;
 }

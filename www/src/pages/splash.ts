@@ -16,6 +16,19 @@ export function splashPage(): Page {
   };
 }
 
+/** For a mistake in the set-up, which no waiting would mend. */
+export function brokenPage(message: string): Page {
+  return {
+    title: "Set up wrongly",
+    element: h(
+      "div",
+      { class: "splash", "data-testid": "broken" },
+      heading("This app cannot get a token"),
+      h("p", { class: "error" }, message),
+    ),
+  };
+}
+
 /** Counts down `delaySeconds`, then calls `retry` once; the button does so at once. */
 export function unreachablePage(delaySeconds: number, retry: () => void): Page {
   const countdown = h("p", { class: "muted" });
