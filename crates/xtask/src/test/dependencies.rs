@@ -170,7 +170,18 @@ pub(super) fn licences() -> Result<Counts> {
     let (rules, metadata) = (rules()?, metadata()?);
     let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut refused = Vec::new();
-    for package in &metadata.packages {
+    // The lock file also names what no build of ours compiles.
+    let built: BTreeSet<&str> = metadata
+        .resolve
+        .nodes
+        .iter()
+        .map(|node| node.id.as_str())
+        .collect();
+    for package in metadata
+        .packages
+        .iter()
+        .filter(|package| built.contains(package.id.as_str()))
+    {
         versions
             .entry(&package.name)
             .or_default()
