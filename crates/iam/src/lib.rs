@@ -17,6 +17,8 @@ pub mod logging;
 pub mod login;
 pub mod random;
 pub mod serve;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use app::{App, AppBuilder, BuildError};
 pub use clock::{Clock, ManualClock, SystemClock};

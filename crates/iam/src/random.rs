@@ -23,7 +23,10 @@ pub fn bytes<const N: usize>(random: &dyn Random) -> Result<[u8; N], RandomError
 pub struct SystemRandom;
 
 impl Random for SystemRandom {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks for randomness")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks for randomness"
+    )]
     fn fill(&self, out: &mut [u8]) -> Result<(), RandomError> {
         aws_lc_rs::rand::fill(out).map_err(|_| RandomError)
     }
@@ -42,7 +45,10 @@ mod tests {
         for _ in 0..1_000_000 {
             let id: [u8; 32] = bytes(&SystemRandom).unwrap();
             first_bytes.insert(id[0]);
-            assert!(whole.insert(<[u8; 16]>::try_from(&id[..16]).unwrap()), "a repeated id");
+            assert!(
+                whole.insert(<[u8; 16]>::try_from(&id[..16]).unwrap()),
+                "a repeated id"
+            );
         }
         assert_eq!(first_bytes.len(), 256);
     }

@@ -1,0 +1,282 @@
+//! The service for tests: a clock that the test moves, randomness that repeats, and a store that can be taken away.
+//!
+//! ```
+//! use sessionmint_iam::testing::TestService;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let service = TestService::start().await;
+//! service.add_user("ada", "correct horse battery").await;
+//! let cookie = service.sign_in("ada", "correct horse battery").await;
+//! let minted = service.mint(&cookie, "").await;
+//! assert_eq!(minted.json()["expires_in"], 300);
+//! # }
+//! ```
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot be set up should stop there"
+)]
+
+mod outage;
+mod random;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use sessionmint_oauth::cookie::SESSION_COOKIE;
+use sessionmint_oauth::{BrowserClient, Scope, Timestamp, UserId};
+use sessionmint_store::{Clients as _, NewUser, SqliteStore, Store, Users as _};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+pub use outage::StoreWithOutages;
+pub use random::SeededRandom;
+
+use crate::config::{Config, HashingConfig};
+use crate::login::{Authenticator, Hasher, PasswordAuthenticator};
+use crate::{App, ManualClock};
+
+/// The issuer, and the audience of the account endpoints.
+pub const ISSUER: &str = "https://api.example.com/iam";
+/// The default audience.
+pub const RESOURCE: &str = "https://api.example.com";
+/// The one allowed origin, of the client `web`.
+pub const ORIGIN: &str = "https://ui.example.com";
+/// What the clock shows at the start: 2026-01-01 00:00 UTC.
+pub const START: Timestamp = Timestamp::from_secs(1_767_225_600);
+
+/// A service on a database of its own, with one client: `web` at [`ORIGIN`].
+pub struct TestService {
+    /// The shared state.
+    pub app: Arc<App>,
+    /// The service's clock, at [`START`].
+    pub clock: Arc<ManualClock>,
+    /// The service's randomness.
+    pub random: Arc<SeededRandom>,
+    /// The service's store, and the switch that takes it away.
+    pub store: Arc<StoreWithOutages<SqliteStore>>,
+    router: Router,
+    // Removed when the service is dropped.
+    folder: TempDir,
+}
+
+/// An answer that was read whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+}
+
+impl TestService {
+    /// With the default configuration, but hashes that cost little.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}, None).await
+    }
+
+    /// With changes to the configuration, and perhaps another authenticator than the one with passwords.
+    pub async fn start_with(
+        change: impl FnOnce(&mut Config),
+        authenticator: Option<Arc<dyn Authenticator>>,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("iam.db");
+        let mut config = Config::new(
+            ISSUER.parse().unwrap(),
+            crate::config::Database::Sqlite(file.clone()),
+        );
+        config.login.hashing = cheap_hashes();
+        change(&mut config);
+        let store = Arc::new(StoreWithOutages::new(SqliteStore::open(file).unwrap()));
+        store.add_client(web_client(), START).await.unwrap();
+        let clock = Arc::new(ManualClock::new(START));
+        let random = Arc::new(SeededRandom::new(7));
+        let authenticator = authenticator.unwrap_or_else(|| {
+            let shared: Arc<dyn Store> = store.clone();
+            Arc::new(
+                PasswordAuthenticator::new(shared, &config.login.hashing, random.clone()).unwrap(),
+            )
+        });
+        let app = App::builder(config, store.clone())
+            .clock(clock.clone())
+            .random(random.clone())
+            .authenticator(authenticator)
+            .build()
+            .await
+            .unwrap();
+        let router = crate::http::router(Arc::clone(&app));
+        Self {
+            app,
+            clock,
+            random,
+            store,
+            router,
+            folder,
+        }
+    }
+
+    /// The endpoints.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Where the database is.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Adds a user who may be granted everything.
+    pub async fn add_user(&self, username: &str, password: &str) -> UserId {
+        self.add_user_with_scopes(username, password, None).await
+    }
+
+    /// Adds a user who may be granted `scopes`.
+    pub async fn add_user_with_scopes(
+        &self,
+        username: &str,
+        password: &str,
+        scopes: Option<Scope>,
+    ) -> UserId {
+        let hasher = Hasher::new(&cheap_hashes(), self.random.clone()).unwrap();
+        let id = UserId::from_random(crate::random::bytes(&*self.random).unwrap());
+        let user = NewUser {
+            id: id.clone(),
+            username: username.to_owned(),
+            password_hash: Some(hasher.hash(&password.into()).await.unwrap()),
+            scopes,
+            created_at: START,
+        };
+        self.store.add_user(user).await.unwrap();
+        id
+    }
+
+    /// Sends a request and reads the answer.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    /// Tries to sign in as the app does.
+    pub async fn try_sign_in(&self, username: &str, password: &str) -> Answer {
+        self.send(sign_in_request(username, password)).await
+    }
+
+    /// Signs in; the value of the session cookie.
+    pub async fn sign_in(&self, username: &str, password: &str) -> String {
+        self.try_sign_in(username, password)
+            .await
+            .session_cookie()
+            .unwrap()
+    }
+
+    /// Mints as the app does, with `parameters` beside the grant type.
+    pub async fn mint(&self, cookie: &str, parameters: &str) -> Answer {
+        self.send(mint_request(cookie, parameters)).await
+    }
+
+    /// An access token for the account endpoints.
+    pub async fn account_token(&self, cookie: &str) -> String {
+        let minted = self
+            .mint(cookie, &format!("resource={ISSUER}&scope=account"))
+            .await;
+        minted.access_token()
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The token of a mint.
+    pub fn access_token(&self) -> String {
+        self.json()
+            .get("access_token")
+            .and_then(serde_json::Value::as_str)
+            .unwrap()
+            .to_owned()
+    }
+
+    /// A header's text; empty when it is absent.
+    pub fn header(&self, name: impl header::AsHeaderName) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The value that the answer gives the session cookie.
+    pub fn session_cookie(&self) -> Option<String> {
+        let set = self
+            .headers
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .map(|value| value.to_str().unwrap());
+        let value = set
+            .into_iter()
+            .find_map(|text| text.strip_prefix(SESSION_COOKIE)?.strip_prefix('='))?;
+        value.split(';').next().map(str::to_owned)
+    }
+}
+
+/// The client of every test service.
+pub fn web_client() -> BrowserClient {
+    BrowserClient {
+        client_id: "web".parse().unwrap(),
+        origins: vec![ORIGIN.to_owned()],
+        default_resource: RESOURCE.to_owned(),
+        resources: vec![RESOURCE.to_owned(), ISSUER.to_owned()],
+        scopes: "account notes:read notes:write".parse().unwrap(),
+        default_scopes: "notes:read notes:write".parse().unwrap(),
+        ttl: 300,
+    }
+}
+
+/// What the app sends to sign in.
+pub fn sign_in_request(username: &str, password: &str) -> Request<Body> {
+    let body = serde_json::json!({ "username": username, "password": password }).to_string();
+    Request::builder()
+        .method(Method::POST)
+        .uri("/iam/passwordlogin")
+        .header(header::ORIGIN, ORIGIN)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.into())
+        .unwrap()
+}
+
+/// What the app sends to mint: a simple request, so that it needs no preflight.
+pub fn mint_request(cookie: &str, parameters: &str) -> Request<Body> {
+    Request::builder()
+        .method(Method::POST)
+        .uri("/iam/oauth/token")
+        .header(header::ORIGIN, ORIGIN)
+        .header(header::COOKIE, format!("{SESSION_COOKIE}={cookie}"))
+        .header(
+            header::CONTENT_TYPE,
+            "application/x-www-form-urlencoded;charset=UTF-8",
+        )
+        .body(format!("grant_type=session&{parameters}").into())
+        .unwrap()
+}
+
+/// As little work as argon2 allows: the tests that need real work ask for it.
+fn cheap_hashes() -> HashingConfig {
+    HashingConfig {
+        argon2_memory_kib: 8,
+        argon2_iterations: 1,
+        ..HashingConfig::default()
+    }
+}

@@ -1,0 +1,20 @@
+//! The service as its callers see it: build it, send a request, look at the answer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test should stop where it finds something else than it expects"
+)]
+
+mod account;
+mod cookie;
+mod discovery;
+mod guards;
+mod headers;
+mod jwt;
+mod lifecycle;
+mod login;
+mod logs;
+mod outage;
+mod support;
+mod token;
