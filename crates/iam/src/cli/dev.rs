@@ -63,7 +63,11 @@ pub(super) async fn run(
         .into());
     }
     logging::init(&settings.log)?;
-    let listener = serve::listen(settings.listen).await?;
+    let listener = serve::listen(settings.listen).await.map_err(|error| {
+        format!(
+            "{error}; to use another port: --listen 127.0.0.1:PORT, and the same port in the app"
+        )
+    })?;
     let port = listener.local_addr()?.port();
     let issuer: Issuer = format!("http://localhost:{port}/iam").parse()?;
     let database = match settings.database.take() {

@@ -59,8 +59,9 @@ impl Session {
                 Self::End(End { user, .. }) => {
                     let user = user::find(&store, &user.unwrap_or_default()).await?;
                     let ended = store.end_sessions_of(&user.id, EndSessions::All).await?;
+                    let sessions = if ended == 1 { "session" } else { "sessions" };
                     output::line(&format!(
-                        "ended {ended} sessions of `{}`",
+                        "ended {ended} {sessions} of `{}`",
                         Printable(&user.username)
                     ))
                 }

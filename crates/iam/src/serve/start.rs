@@ -72,14 +72,17 @@ pub async fn start(
     refuse_own_origin(&config, &*store).await?;
     warn_of_proxies(&config);
     let authenticator = authenticator(&config, Arc::clone(&store), Arc::new(SystemRandom))?;
-    let issuer = config.issuer.clone();
+    let (issuer, listen) = (config.issuer.clone(), config.listen);
     let app = App::builder(config, store)
         .authenticator(authenticator)
         .build()
         .await?;
     let purge = tokio::spawn(purge::purge_sessions(Arc::clone(&app)));
 
-    let address = listener.local_addr().map_err(StartError::Signals)?;
+    let address = listener.local_addr().map_err(|source| StartError::Listen {
+        address: listen,
+        source,
+    })?;
     tracing::info!(issuer = issuer.as_str(), "listening on http://{address}");
     let ended = serve(listener, http::router(app), signals).await;
     purge.abort();
