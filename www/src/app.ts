@@ -54,7 +54,7 @@ export class App {
     });
     addEventListener("pagehide", () => this.#cover());
     addEventListener("pageshow", (event) => {
-      if (event.persisted) void this.#returned();
+      if (event.persisted) this.#returned();
     });
     void this.#show({}, true);
   }
@@ -143,19 +143,14 @@ export class App {
     this.#shell.cover(true);
   }
 
-  async #returned(): Promise<void> {
+  /** Back from that cache: only a mint that succeeds brings the page back, as on a page load. */
+  #returned(): void {
     if (!this.#covered) return;
-    const turn = ++this.#turn;
-    this.#session.drop();
-    const entry = await this.#session.enter();
-    if (turn !== this.#turn) return;
-    if (entry === "signed in") {
-      this.#covered = false;
-      return this.#shell.cover(false);
-    }
-    this.#signedIn = false;
     this.#covered = false;
-    this.#shell.cover(false, splashPage().element);
+    this.#signedIn = false;
+    this.#session.drop();
+    this.#shell.show(splashPage().element);
+    this.#shell.cover(false);
     void this.#show();
   }
 }

@@ -188,9 +188,10 @@ export class Session {
     };
     manager.on("signedin", ({ resource }) => this.#learn(resource, "caller"));
     manager.on("renewed", ({ resource, cause }) => this.#learn(resource, cause));
-    // A sign-out by this page is told once the service has answered.
+    // A sign-out by this page is told once the service has answered. "no_session" is what a new manager says, be it
+    // on the first page load, where nothing ended, or after `drop`.
     manager.on("signedout", ({ reason }) => {
-      if (reason === "session_ended") this.#signedOut("session ended");
+      if (reason !== "logout") this.#signedOut("session ended");
     });
     manager.on("degraded", () => {
       this.#trace.change((trace) => (trace.degraded = true));

@@ -12,8 +12,8 @@ export interface Shell {
   element: HTMLElement;
   /** Replaces the page. */
   show(page: HTMLElement): void;
-  /** Hides the page and takes it out of reach, or shows it again, with `page` in its place if given. */
-  cover(covered: boolean, page?: HTMLElement): void;
+  /** Hides the page and takes it out of reach, or shows it again. */
+  cover(covered: boolean): void;
 }
 
 export interface ShellParts {
@@ -83,8 +83,7 @@ export function shell({ config, session, trace, signedIn, signOut }: ShellParts)
       main.replaceChildren(page);
       update();
     },
-    cover: (covered, page) => {
-      if (page) main.replaceChildren(page);
+    cover: (covered) => {
       main.inert = covered;
       main.classList.toggle("covered", covered);
     },

@@ -115,14 +115,16 @@ export interface View {
 }
 
 /**
- * The stretch to show at `now`: all of the tokens that are alive, and about half as much of the past, so that
- * 15-second tokens and 300-second tokens both fill the width.
+ * The stretch to show at `now`: all of the tokens that are alive, and as much of the past as there is to tell, up to
+ * one and a half lifetimes, so that 15-second tokens and 300-second tokens both fill the width.
  */
 export function viewAt(bars: readonly TokenBar[], now: number): View {
   const alive = bars.filter((bar) => isUsable(bar, now));
   const ahead = Math.max(10_000, ...alive.map((bar) => bar.expiresAt - now));
   const longest = Math.max(15_000, ...alive.map((bar) => bar.expiresAt - bar.mintedAt));
-  return { start: now - Math.max(20_000, longest * 1.5), end: now + ahead * 1.12 };
+  const told = now - Math.min(now, ...bars.map((bar) => bar.mintedAt));
+  const past = Math.min(longest * 1.5, Math.max(told * 1.1, ahead * 0.25));
+  return { start: now - Math.max(20_000, past), end: now + ahead * 1.12 };
 }
 
 /** Where `at` lies in `view`, as a share of the width: 0 is the left edge, 1 the right one. */
