@@ -1,4 +1,10 @@
 //! The command line, through the real binary: what it does, what it prints, and how it refuses.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests; clippy does not see it in their helpers"
+)]
 
 mod ops_support;
 

@@ -1,4 +1,10 @@
 //! Reading the configuration: what is refused, where the message points, and what wins.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests; clippy does not see it in their helpers"
+)]
 
 use std::path::Path;
 

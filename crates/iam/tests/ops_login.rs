@@ -1,4 +1,10 @@
 //! Sign-in with a password, on a real store: equal work, parameters, the bound on hashing, throttling.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests; clippy does not see it in their helpers"
+)]
 
 mod ops_support;
 
@@ -71,7 +77,7 @@ async fn c144_argon2id_parameters_and_rehash() {
 
     // The operator raises the parameters: the next sign-in stores a new hash, the one after leaves it.
     let (store, _folder) = temp_store();
-    let ann = add_user(&*store, "ann", Some(&hash)).await;
+    let ann = add_user(&store, "ann", Some(&hash)).await;
     let stronger = HashingConfig {
         argon2_memory_kib: 20_480,
         argon2_iterations: 3,
@@ -152,7 +158,7 @@ async fn c145_a_password_is_compared_whole_and_as_received() {
         ("nul", "before\0after it"),
     ] {
         let hash = hasher(&cheap()).hash(&secret(password)).await.unwrap();
-        add_user(&*store, name, Some(&hash)).await;
+        add_user(&store, name, Some(&hash)).await;
     }
     let authenticator =
         PasswordAuthenticator::new(store, &cheap(), Arc::new(SystemRandom)).unwrap();
@@ -200,10 +206,10 @@ async fn c146_equal_work_on_every_path() {
     let (store, _folder) = temp_store();
     let config = HashingConfig::default();
     let hash = hasher(&config).hash(&secret(PASSWORD)).await.unwrap();
-    add_user(&*store, "ann", Some(&hash)).await;
-    add_user(&*store, "passwordless", None).await;
-    add_user(&*store, "damaged", Some("$2b$12$no-argon2-hash")).await;
-    let disabled = add_user(&*store, "disabled", Some(&hash)).await;
+    add_user(&store, "ann", Some(&hash)).await;
+    add_user(&store, "passwordless", None).await;
+    add_user(&store, "damaged", Some("$2b$12$no-argon2-hash")).await;
+    let disabled = add_user(&store, "disabled", Some(&hash)).await;
     store.set_disabled(&disabled, Some(now())).await.unwrap();
 
     let authenticator = PasswordAuthenticator::new(store, &config, Arc::new(SystemRandom)).unwrap();
@@ -244,7 +250,7 @@ async fn c146_equal_work_on_every_path() {
 async fn c147_throttle_by_account_and_network_without_lockout() {
     let (store, _folder) = temp_store();
     let hash = hasher(&cheap()).hash(&secret(PASSWORD)).await.unwrap();
-    add_user(&*store, "ann", Some(&hash)).await;
+    add_user(&store, "ann", Some(&hash)).await;
     let passwords = PasswordAuthenticator::new(store, &cheap(), Arc::new(SystemRandom)).unwrap();
     let authenticator = Throttled::new(passwords, &ThrottleConfig::default());
 

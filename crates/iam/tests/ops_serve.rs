@@ -1,4 +1,10 @@
 //! The running service: how it starts, what it refuses to start with, how it ends, what it writes down.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests; clippy does not see it in their helpers"
+)]
 
 mod ops_support;
 

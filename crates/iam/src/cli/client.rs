@@ -38,7 +38,7 @@ pub(super) enum Client {
 pub(super) struct Add {
     /// Its id, the `client_id` of its tokens: 1 to 64 letters, digits, `.`, `_`, `-`
     id: ClientId,
-    /// An origin of its pages, e.g. https://ui.example.com; repeat for more
+    /// An origin of its pages, e.g. `https://ui.example.com`; repeat for more
     #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = parse_origin)]
     origins: Vec<String>,
     /// An audience that it may ask for, the address of an API; repeat for more

@@ -33,7 +33,7 @@ const NAME: &str = "dev";
 
 #[derive(Args)]
 pub(super) struct DevClient {
-    /// With --dev: an origin of the app, e.g. http://localhost:5173; repeat for more
+    /// With --dev: an origin of the app, e.g. `http://localhost:5173`; repeat for more
     #[arg(long = "origin", value_name = "ORIGIN", requires = "dev", value_parser = parse_origin)]
     origins: Vec<String>,
     /// With --dev: the address of an API that the app calls; repeat for more. The first is the default audience

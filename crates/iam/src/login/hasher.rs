@@ -129,9 +129,8 @@ impl Hasher {
         stored: Option<&str>,
     ) -> Result<Verdict, HashError> {
         let readable = stored
-            .map(PasswordHash::new)
-            .and_then(Result::ok)
-            .filter(|hash| usable(hash));
+            .and_then(|stored| PasswordHash::new(stored).ok())
+            .filter(usable);
         let comparable = readable.is_some();
         let unreadable = stored.is_some() && !comparable;
         let hash = match readable {

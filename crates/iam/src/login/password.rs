@@ -49,13 +49,13 @@ impl PasswordAuthenticator {
     async fn upgrade(&self, user: &User, old: &str, new: String) {
         match self.store.upgrade_password_hash(&user.id, old, new).await {
             Ok(Change::Done) => {
-                tracing::info!(user.id = %user.id, "password hash renewed with today's parameters")
+                tracing::info!(user.id = %user.id, "password hash renewed with today's parameters");
             }
             Ok(Change::NotFound) => {
                 tracing::info!(user.id = %user.id, "password changed during the sign-in, its hash is left alone");
             }
             Err(error) => {
-                tracing::warn!(user.id = %user.id, %error, "password hash could not be renewed")
+                tracing::warn!(user.id = %user.id, %error, "password hash could not be renewed");
             }
         }
     }
@@ -132,7 +132,7 @@ fn log_refusal(attempt: &Credentials<'_>, user: Option<&User>, verdict: &Verdict
                     tracing::error!(user.id = %user.id, user.name = %name, "sign-in refused: the stored hash is damaged; set a new password");
                 }
                 (_, Some(_), _) => {
-                    tracing::info!(user.id = %user.id, user.name = %name, %network, "sign-in refused: disabled")
+                    tracing::info!(user.id = %user.id, user.name = %name, %network, "sign-in refused: disabled");
                 }
                 (_, None, None) => {
                     tracing::info!(user.id = %user.id, user.name = %name, %network, "sign-in refused: the user has no password");

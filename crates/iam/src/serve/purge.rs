@@ -21,7 +21,7 @@ pub(super) async fn purge_sessions(app: Arc<App>) {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "dead sessions removed"),
             Err(error) => {
-                tracing::warn!(%error, "dead sessions could not be removed; the next round tries again")
+                tracing::warn!(%error, "dead sessions could not be removed; the next round tries again");
             }
         }
     }
