@@ -2,7 +2,7 @@
 //!
 //! [`App`] holds everything that the endpoints share and is built by [`App::builder`]; [`http::router`] turns it into an
 //! axum router. The binary `sessionmint` adds configuration files, the command line and the listener; tests build the
-//! same [`App`] with a clock they move and a seeded random source (see [`testing`]).
+//! same [`App`] with a clock they move and a seeded random source (module `testing`, behind the feature of that name).
 //!
 //! What it is not: the decisions. Those are pure functions in `sessionmint_oauth`; a handler loads, asks, stores, signs.
 //! Where to look: `http/<endpoint>.rs` is one endpoint each, `keys` signs, `login` proves who somebody is.

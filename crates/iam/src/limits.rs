@@ -20,8 +20,8 @@ pub struct MintLimits {
 struct Buckets {
     /// Microseconds since the epoch.
     empty_at: HashMap<SessionKeyHash, i64>,
-    /// Entries at which empty buckets are removed next; doubles with what stays, so the cost is amortised.
-    purge_at: usize,
+    /// Mints until empty buckets are removed. At least as many as there are buckets, so the cost is amortised.
+    until_purge: usize,
 }
 
 impl MintLimits {
@@ -31,7 +31,7 @@ impl MintLimits {
             interval_micros: WINDOW_MICROS / i64::from(per_minute.max(1)),
             buckets: Mutex::new(Buckets {
                 empty_at: HashMap::new(),
-                purge_at: 1024,
+                until_purge: 1024,
             }),
         }
     }
@@ -61,9 +61,10 @@ impl MintLimits {
 
 impl Buckets {
     fn make_room(&mut self, now: i64) {
-        if self.empty_at.len() >= self.purge_at {
+        self.until_purge = self.until_purge.saturating_sub(1);
+        if self.until_purge == 0 {
             self.empty_at.retain(|_, at| *at > now);
-            self.purge_at = (self.empty_at.len() * 2).clamp(1024, MAX_ENTRIES);
+            self.until_purge = self.empty_at.len().max(1024);
         }
     }
 }
@@ -107,7 +108,7 @@ mod tests {
         for i in 0..10_000 {
             limits.count(&session(i), at(i64::from(i) * 200)).unwrap();
         }
-        assert!(limits.buckets.lock().unwrap().empty_at.len() <= 1024);
+        assert!(limits.buckets.lock().unwrap().empty_at.len() <= 2048);
         for i in 0..(MAX_ENTRIES as u32 + 5000) {
             limits.count(&session(i), at(10_000_000)).unwrap();
         }

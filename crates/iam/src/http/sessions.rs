@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -63,10 +64,11 @@ pub(super) async fn list(
 /// `DELETE /sessions/{id}`: ends one, be it the current one.
 pub(super) async fn end_one(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<StatusCode, SessionsError> {
     let account = bearer::account(&app, &headers).await?;
+    let Path(id) = id.map_err(|_| SessionsError::NotFound)?;
     let id: SessionId = id.parse().map_err(|_| SessionsError::NotFound)?;
     match app.store.end_session_of(&account.user, &id).await? {
         Change::Done => {

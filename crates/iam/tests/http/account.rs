@@ -98,7 +98,7 @@ async fn c019_a_user_ends_their_own_sessions_and_nobody_elses() {
 
     let unknown = end("ses_AAAAAAAAAAAAAAAAAAAAAA").await;
     assert_eq!(unknown.status, 404);
-    for foreign in [id(&eves).await, "nonsense".to_owned(), "..".to_owned()] {
+    for foreign in [id(&eves).await, "nonsense".to_owned(), "%ff".to_owned()] {
         let answer = end(&foreign).await;
         assert_eq!(
             (answer.status, &answer.body, &answer.headers),

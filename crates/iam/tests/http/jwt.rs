@@ -24,7 +24,7 @@ async fn c047_the_header_names_type_algorithm_and_key() {
 }
 
 #[tokio::test]
-async fn c048_c052_c053_the_claims_are_all_there_and_nothing_else() {
+async fn c048_c052_the_claims_are_all_there_and_nothing_else() {
     let (service, ada, cookie) = signed_in().await;
     let claims = assert_minted(&service.mint(&cookie, "").await);
     let names: HashSet<_> = claims

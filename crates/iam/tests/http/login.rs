@@ -34,7 +34,7 @@ async fn service_that_answers(
 ) -> (TestService, Arc<Fixed>) {
     let fixed = Arc::new(Fixed(answer, Mutex::default()));
     let trusted = |config: &mut sessionmint_iam::Config| {
-        config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]
+        config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
     };
     (
         TestService::start_with(trusted, Some(fixed.clone())).await,
