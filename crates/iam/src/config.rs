@@ -98,8 +98,8 @@ pub struct HashingConfig {
     pub argon2_memory_kib: u32,
     /// Passes over that memory. Default 2, 2 to 100.
     pub argon2_iterations: u32,
-    /// Lanes. Default 1, 1 to 64. They are computed one after another, so more make a hash dearer for nobody but an
-    /// attacker with parallel hardware cheaper; leave it unless hashes from elsewhere need it.
+    /// Lanes. Default 1, 1 to 64. They are computed one after another here but side by side on an attacker's hardware,
+    /// so more of them do not help.
     pub argon2_parallelism: u32,
     /// Hashes computed at once, 1 to 1024. Default: half of the cores, as far as a quarter of the memory holds them.
     pub concurrent_hashes: Option<u32>,

@@ -7,11 +7,12 @@
 use std::fmt;
 use std::panic;
 
-use tracing::level_filters::LevelFilter;
+use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::{ParseError, filter_fn};
+use tracing_subscriber::fmt::{self as log_fmt, MakeWriter};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
-use tracing_subscriber::{EnvFilter, Registry, fmt as log_fmt};
+use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::{LogConfig, LogFormat};
 
@@ -28,23 +29,30 @@ pub enum LoggingError {
 
 /// Sets logging up for the whole process, and has panics logged.
 pub fn init(config: &LogConfig) -> Result<(), LoggingError> {
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::WARN.into())
-        .parse(&config.filter)?;
-    let lines = log_fmt::layer().with_writer(std::io::stderr);
+    subscriber(config, std::io::stderr)?.try_init()?;
+    log_panics();
+    Ok(())
+}
+
+fn subscriber<W>(
+    config: &LogConfig,
+    writer: W,
+) -> Result<impl Subscriber + Send + Sync + use<W>, ParseError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::builder().parse(&config.filter)?;
+    let lines = log_fmt::layer().with_writer(writer);
     let lines = match config.format {
         LogFormat::Text => lines.with_ansi(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let ours_or_important = filter_fn(|metadata| {
-        metadata.target().starts_with("sessionmint") || *metadata.level() <= tracing::Level::INFO
+        metadata.target().starts_with("sessionmint") || *metadata.level() <= Level::INFO
     });
-    Registry::default()
+    Ok(Registry::default()
         .with(lines.with_filter(ours_or_important))
-        .with(filter)
-        .try_init()?;
-    log_panics();
-    Ok(())
+        .with(filter))
 }
 
 /// A panic in a request ends in 500 and a line in the log, with the place, in the form of all other lines.
@@ -80,7 +88,78 @@ impl fmt::Display for Printable<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(filter: &str, format: LogFormat, work: impl FnOnce()) -> String {
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
+        let config = LogConfig {
+            format,
+            filter: filter.to_owned(),
+        };
+        let subscriber = subscriber(&config, move || writer.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, work);
+        String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn t13_other_crates_cannot_log_headers_whatever_the_filter_says() {
+        let log = logged("trace,h2=trace", LogFormat::Text, || {
+            tracing::trace!(target: "sessionmint_iam::http", "ours");
+            tracing::debug!(target: "h2::codec", "cookie: secret");
+            tracing::trace!(target: "hyper::proto", "authorization: secret");
+            tracing::warn!(target: "h2::server", "theirs");
+        });
+        assert!(log.contains("ours") && log.contains("theirs"), "{log}");
+        assert!(!log.contains("secret"), "{log}");
+    }
+
+    #[test]
+    fn the_filter_and_the_format_are_as_configured() {
+        let work = || {
+            tracing::info!(target: "sessionmint_iam", "quiet");
+            tracing::warn!(target: "sessionmint_iam", attempts = 3, "loud");
+        };
+        let log = logged("warn", LogFormat::Json, work);
+        let line: serde_json::Value = serde_json::from_str(&log).unwrap();
+        assert_eq!(
+            (&line["message"], &line["attempts"]),
+            (&"loud".into(), &3.into())
+        );
+    }
+
+    #[test]
+    fn a_panic_is_a_line_of_the_log_with_its_place() {
+        let log = logged("info", LogFormat::Text, || {
+            let before = panic::take_hook();
+            log_panics();
+            let caught = panic::catch_unwind(|| panic!("out of cheese"));
+            panic::set_hook(before);
+            assert!(caught.is_err());
+        });
+        assert!(
+            log.contains("ERROR")
+                && log.contains("panic: out of cheese")
+                && log.contains("logging.rs:"),
+            "{log}"
+        );
+    }
 
     #[test]
     fn what_comes_from_outside_cannot_begin_a_line_or_colour_a_terminal() {
