@@ -48,7 +48,7 @@ export async function startIam({ issuer, origin, resource, config = "", client =
       iam.url = url;
     },
     /** Session mints that succeeded, counted in the service's own log. */
-    mints: () => server.count(/grant=session.*outcome=minted|outcome=minted.*grant=session/),
+    mints: () => server.count(/grant="?session"? outcome="?minted/),
     async stop() {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
