@@ -87,7 +87,7 @@ pub(super) async fn password(
     let network = client_ip(&request, &app.config.trusted_proxies);
     match sign_in(&app, &caller, network, request).await {
         Ok(SignedIn { user, sid, cookie }) => {
-            tracing::info!(outcome = "signed_in", user_id = %user.user_id, %sid, %network, "sign-in");
+            tracing::info!(outcome = %"signed_in", user_id = %user.user_id, %sid, %network, "sign-in");
             cookies.add(cookie);
             Json(LoginAnswer {
                 user: UserAnswer {
@@ -209,14 +209,14 @@ impl LoginError {
     fn log(&self, network: IpAddr) {
         match self {
             Self::Unavailable | Self::Store(_) | Self::Random(_) => {
-                tracing::error!(outcome = "unavailable", cause = %self, %network, "sign-in");
+                tracing::error!(outcome = %"unavailable", cause = %self, %network, "sign-in");
             }
             Self::NotAllowed(_) | Self::Throttled { .. } | Self::Busy { .. } => {
-                tracing::warn!(outcome = "refused", cause = %self, %network, "sign-in");
+                tracing::warn!(outcome = %"refused", cause = %self, %network, "sign-in");
             }
-            Self::Rejected => tracing::info!(outcome = "rejected", %network, "sign-in"),
+            Self::Rejected => tracing::info!(outcome = %"rejected", %network, "sign-in"),
             Self::UnsupportedMediaType | Self::Body(_) | Self::Malformed => {
-                tracing::info!(outcome = "malformed", cause = %self, %network, "sign-in");
+                tracing::info!(outcome = %"malformed", cause = %self, %network, "sign-in");
             }
         }
     }

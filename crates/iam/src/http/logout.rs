@@ -37,12 +37,12 @@ pub(super) async fn logout(
             } else {
                 "no_session"
             };
-            tracing::info!(outcome, "sign-out");
+            tracing::info!(%outcome, "sign-out");
             cookies.add(cookie::expired());
             StatusCode::NO_CONTENT.into_response()
         }
         Err(error) => {
-            tracing::warn!(outcome = "refused", cause = %error, "sign-out");
+            tracing::warn!(outcome = %"refused", cause = %error, "sign-out");
             error.into_response()
         }
     }

@@ -15,6 +15,7 @@ use sessionmint_oauth::lifetime::SessionTimes;
 use sessionmint_oauth::session_grant::{self, Mint, Refusal, SessionGrantRequest, SessionRow};
 use sessionmint_oauth::{AccessTokenClaims, ClientId, Scope, SessionId, SessionKeyHash};
 use sessionmint_store::{Change, Session, StoreError};
+use tracing::field::display;
 
 use super::body::{self, BodyError};
 use super::caller::{Caller, NotAllowed};
@@ -283,33 +284,35 @@ impl IntoResponse for TokenError {
 }
 
 impl LogLine {
+    /// One line, with fields that `grep` finds as `grant=session` and `outcome=minted`.
     fn write(&self, result: &Result<Minted, TokenError>) {
-        let grant = if self.other_grant { "other" } else { "session" };
-        let client_id = self.client_id.as_ref().map(ClientId::as_str);
-        let sid = self.sid.as_ref().map(SessionId::as_str);
-        match result {
+        let grant = display(if self.other_grant { "other" } else { "session" });
+        let client_id = self.client_id.as_ref().map(display);
+        let sid = self.sid.as_ref().map(display);
+        let error = match result {
             Ok(minted) => {
+                let outcome = display("minted");
                 tracing::info!(
                     grant,
-                    outcome = "minted",
+                    outcome,
                     client_id,
                     sid,
                     expires_in_secs = minted.expires_in,
                     "token"
                 );
+                return;
             }
-            Err(error) => {
-                let outcome = error.outcome();
-                match error {
-                    TokenError::NotAllowed(_) | TokenError::Throttled { .. } => {
-                        tracing::warn!(grant, outcome, client_id, sid, cause = %error, "token");
-                    }
-                    TokenError::Store(_) | TokenError::Random(_) | TokenError::Signing(_) => {
-                        tracing::error!(grant, outcome, client_id, sid, cause = %error, "token");
-                    }
-                    _ => tracing::info!(grant, outcome, client_id, sid, cause = %error, "token"),
-                }
+            Err(error) => error,
+        };
+        let outcome = display(error.outcome());
+        match error {
+            TokenError::NotAllowed(_) | TokenError::Throttled { .. } => {
+                tracing::warn!(grant, outcome, client_id, sid, cause = %error, "token");
             }
+            TokenError::Store(_) | TokenError::Random(_) | TokenError::Signing(_) => {
+                tracing::error!(grant, outcome, client_id, sid, cause = %error, "token");
+            }
+            _ => tracing::info!(grant, outcome, client_id, sid, cause = %error, "token"),
         }
     }
 }
