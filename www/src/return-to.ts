@@ -6,6 +6,8 @@ const LOGIN = "/login";
 const MAX_LENGTH = 2048;
 // Two slashes begin a host. Tab and line breaks are removed by URL parsers ("/\t/evil" is "//evil"), a backslash is read as a slash.
 const DANGEROUS = /^\/\/|[\u0000-\u001f\u007f\\]/;
+// The same, encoded: harmless to this page, but not to whatever decodes a path before it looks at it.
+const DANGEROUS_ENCODED = /^\/%2f|%[01][0-9a-f]|%7f|%5c/i;
 
 /**
  * The path, query and fragment to return to, always beginning with exactly one slash.
@@ -20,7 +22,7 @@ export function safeReturnTo(raw: string | null | undefined, origin: string): st
     return START;
   }
   // "/.//evil" stays on this origin but has the path "//evil", which the next parser would take for a host.
-  if (url.origin !== origin || url.pathname.startsWith("//")) return START;
+  if (url.origin !== origin || url.pathname.startsWith("//") || DANGEROUS_ENCODED.test(url.pathname)) return START;
   if (url.pathname === LOGIN || url.pathname.startsWith(`${LOGIN}/`)) return START;
   return url.pathname + url.search + url.hash;
 }

@@ -9,7 +9,7 @@ const { loginAddress, safeReturnTo } = await source("return-to.ts");
 const ORIGIN = "http://ui.app.localhost:4180";
 
 test("a path on this origin survives with query and fragment", () => {
-  for (const path of ["/", "/account", "/?a=1&b=%2F%2F", "/notes/7?x=y#end", "/a//b", "/%2F/evil.example"]) {
+  for (const path of ["/", "/account", "/?a=1&b=%2F%2F", "/notes/7?x=y#end", "/a//b", "/?text=two%0Alines"]) {
     assert.equal(safeReturnTo(path, ORIGIN), path);
   }
   assert.equal(safeReturnTo("/x/../account", ORIGIN), "/account");
@@ -43,6 +43,12 @@ test("a hostile return address never leaves the origin", () => {
     "/..//evil.example",
     "/a/..//evil.example",
     "/%2e//evil.example",
+    "/%09/evil.example",
+    "/%0a/evil.example",
+    "/%2F/evil.example",
+    "/%2fevil.example",
+    "/%5Cevil.example",
+    "/a%5c..%5cevil.example",
     "@evil.example",
     ".evil.example",
     "?next=//evil.example",
