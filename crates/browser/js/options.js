@@ -20,7 +20,7 @@ export function readOptions(options) {
 }
 
 function readApi(entry) {
-  const { url, resource, scope } = typeof entry === "string" ? { url: entry } : entry;
+  const { url, resource, scope } = typeof entry === "string" || entry instanceof URL ? { url: entry } : entry;
   const { origin, pathname } = address("apis", url);
   return { origin, path: pathname.replace(/\/+$/, ""), resource, scope };
 }
