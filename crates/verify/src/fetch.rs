@@ -42,6 +42,17 @@ pub(crate) enum FetchError {
     Unusable(#[from] InvalidKeySet),
 }
 
+impl FetchError {
+    /// What lies at the bottom of it, such as `Connection refused`.
+    pub(crate) fn root_cause(&self) -> String {
+        let mut cause: &dyn std::error::Error = self;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        cause.to_string()
+    }
+}
+
 /// The client for the fetches. Proxy settings of the environment are ignored: they would send the trust anchor of the
 /// whole service through whoever sets a variable.
 pub(crate) fn client() -> reqwest::Result<Client> {

@@ -208,12 +208,9 @@ impl Shared {
         });
         let pause = match (self.fetch)().await {
             Ok(Fetched { keys, fresh_for }) => {
-                *failures = 0;
-                tracing::debug!(
-                    jwks.keys = keys.len(),
-                    jwks.fresh_secs = fresh_for.as_secs(),
-                    "key set fetched"
-                );
+                if std::mem::take(failures) > 0 {
+                    tracing::info!(jwks.keys = keys.len(), "key set fetched again");
+                }
                 // The age counts from before the request: the answer may have been on its way for a while.
                 let fetched_wall = self.clock.now();
                 self.current.store(Some(Arc::new(Current {
@@ -227,12 +224,13 @@ impl Shared {
             Err(error) => {
                 let doublings = (*failures).min(16);
                 *failures = failures.saturating_add(1);
-                let cause = std::error::Error::source(&error)
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
-                let keys_in_use = self.current.load().is_some();
-                tracing::warn!(jwks.error = %error, jwks.cause = cause, jwks.kept = keys_in_use, "key set not renewed");
-                if keys_in_use {
+                let kept = self.current.load().is_some();
+                // An outage of a day is some 14 lines, not 8,640.
+                if failures.is_power_of_two() {
+                    let cause = error.root_cause();
+                    tracing::warn!(jwks.error = %error, jwks.cause = cause, jwks.failures = *failures, jwks.kept = kept, "key set not renewed");
+                }
+                if kept {
                     self.cool_down
                 } else {
                     (FIRST_RETRY * (1 << doublings)).min(self.cool_down)
