@@ -17,6 +17,8 @@ pub(super) enum Caller {
     Client(Box<BrowserClient>),
     /// It is nobody's, or no origin at all.
     Refused(String),
+    /// It is a client's, but this is no script's `fetch`: a navigation, a form, an image, or a page of another site.
+    NotFetch,
     /// The store could not say.
     Unknown {
         /// Whether it was a client's when the store last answered, so that its script may read that it should retry.
@@ -93,16 +95,21 @@ impl Caller {
         }
     }
 
-    /// The client, for an endpoint that acts on the session cookie: only a script's `fetch` on its own origin will do.
-    pub(super) fn client_of_fetch(
-        &self,
-        headers: &HeaderMap,
-    ) -> Result<&BrowserClient, NotAllowed> {
+    /// For an endpoint that acts on the session cookie: only a script's `fetch` will do.
+    pub(super) fn only_fetch(self, headers: &HeaderMap) -> Self {
         match self {
-            Self::Client(client) if is_fetch(headers) => Ok(client),
-            Self::Client(_) => Err(NotAllowed::NotFetch),
+            Self::Client(_) if !is_fetch(headers) => Self::NotFetch,
+            other => other,
+        }
+    }
+
+    /// The client, if there is one.
+    pub(super) fn client(&self) -> Result<&BrowserClient, NotAllowed> {
+        match self {
+            Self::Client(client) => Ok(client),
             Self::NoOrigin => Err(NotAllowed::NoOrigin),
             Self::Refused(origin) => Err(NotAllowed::Origin(origin.clone())),
+            Self::NotFetch => Err(NotAllowed::NotFetch),
             Self::Unknown { .. } => Err(NotAllowed::Unavailable),
         }
     }

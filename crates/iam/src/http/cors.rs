@@ -29,13 +29,16 @@ pub(super) struct Cors {
 }
 
 /// Finds out who calls (handlers read it as an extension of type [`Caller`]), answers preflights, and lets the scripts of
-/// an allowed origin read every answer, errors included.
+/// an allowed origin read every answer, errors included. What is no script's gets no leave to read.
 pub(super) async fn layer(
     State((app, cors)): State<(Arc<App>, Cors)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = Caller::of(request.headers(), &*app.store, &app.known_origins).await;
+    let mut caller = Caller::of(request.headers(), &*app.store, &app.known_origins).await;
+    if cors.credentials {
+        caller = caller.only_fetch(request.headers());
+    }
     let readable = matches!(
         caller,
         Caller::Client(_) | Caller::Unknown { was_allowed: true }
@@ -94,7 +97,7 @@ fn preflight(caller: &Caller, cors: Cors) -> Response {
             response
         }
         Caller::Unknown { was_allowed: false } => Problem::unavailable().into_response(),
-        Caller::NoOrigin => Problem::origin_refused().into_response(),
+        Caller::NoOrigin | Caller::NotFetch => Problem::origin_refused().into_response(),
         Caller::Refused(origin) => {
             tracing::warn!(cause = %NotAllowed::Origin(origin.clone()), "preflight refused");
             Problem::origin_refused().into_response()

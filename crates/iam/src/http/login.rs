@@ -111,7 +111,7 @@ async fn sign_in(
     request: Request,
 ) -> Result<SignedIn, LoginError> {
     let (parts, body) = request.into_parts();
-    let client = caller.client_of_fetch(&parts.headers)?;
+    let client = caller.client()?;
     // A form cannot be JSON, and JSON from another origin needs a preflight: nobody is signed in as somebody else unasked.
     let content_type = parts
         .headers

@@ -54,7 +54,7 @@ async fn end_session(
     caller: &Caller,
     headers: &HeaderMap,
 ) -> Result<Change, LogoutError> {
-    caller.client_of_fetch(headers)?;
+    caller.client()?;
     match cookie::session_key_hash(headers) {
         Some(key) => Ok(app.store.end_session(&key).await?),
         None => Ok(Change::NotFound),

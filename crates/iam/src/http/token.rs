@@ -110,7 +110,7 @@ async fn grant(
         line.client_id = Some(client.client_id.clone());
     }
     if !matches!(caller, Caller::NoOrigin) {
-        caller.client_of_fetch(&parts.headers)?;
+        caller.client()?;
     }
     if parts.uri.query().is_some_and(|query| !query.is_empty()) {
         return Err(TokenError::Query);
@@ -143,7 +143,7 @@ async fn from_session(
     form: &Form<'_>,
     line: &mut LogLine,
 ) -> Result<Minted, TokenError> {
-    let client = caller.client_of_fetch(headers)?;
+    let client = caller.client()?;
     let authorized = SessionGrantRequest::from_form(form)?.authorize(client)?;
     // In this order: a sign-out that was acknowledged before this moment is seen by the read that follows.
     let now = app.clock.now();
