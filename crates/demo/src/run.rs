@@ -34,10 +34,10 @@ pub struct Options {
     /// Port of the API host: the gateway to the IAM service and the sample service.
     #[arg(long, default_value_t = 4181)]
     pub api_port: u16,
-    /// Where the IAM service listens, e.g. http://127.0.0.1:8080.
+    /// Where the IAM service listens, e.g. `http://127.0.0.1:8080`.
     #[arg(long)]
     pub iam: Uri,
-    /// The issuer, e.g. http://api.app.localhost:4181/iam.
+    /// The issuer, e.g. `http://api.app.localhost:4181/iam`.
     #[arg(long)]
     pub issuer: String,
     /// The built app.
