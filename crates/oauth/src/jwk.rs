@@ -21,6 +21,20 @@ const RSA_MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 /// Members that only a private or symmetric key has. A key that shows them to the world is no longer one.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
+/// The `y` of the Ed25519 points of order 8 besides those of order 1, 2 and 4, which are 1, −1 and 0 (RFC 8032 §5.1).
+const ORDER_8: [[u8; 32]; 2] = [
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+];
+
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037, RFC 9864).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
@@ -172,7 +186,7 @@ fn verification_key(jwk: &Map<String, Value>) -> Option<VerificationKey> {
             KeyMaterial::P256([&[4][..], &x, &y].concat())
         }
         (Algorithm::EdDsa | Algorithm::Ed25519, "OKP", Some("Ed25519")) => {
-            KeyMaterial::Ed25519(bytes("x").filter(|x| x.len() == 32)?)
+            KeyMaterial::Ed25519(bytes("x").filter(|x| x.len() == 32 && !is_degenerate_ed25519(x))?)
         }
         (Algorithm::Rs256, "RSA", None) => {
             let (n, e) = (
@@ -198,6 +212,24 @@ fn verification_key(jwk: &Map<String, Value>) -> Option<VerificationKey> {
         algorithm,
         material,
     })
+}
+
+/// Whether it is a point of small order, under which anybody can sign, or not in its one canonical encoding (`y` < p).
+fn is_degenerate_ed25519(encoded: &[u8]) -> bool {
+    let Some((last, rest)) = encoded.split_last() else {
+        return true;
+    };
+    // The highest bit is the sign of x.
+    let last = last & 0x7f;
+    let first = rest.first().copied().unwrap_or_default();
+    let middle_is = |byte: u8| rest.iter().skip(1).all(|other| *other == byte);
+    let zero_or_one = first <= 1 && middle_is(0) && last == 0;
+    // p ends in ed: −1 is p − 1, and what follows is p or above.
+    let minus_one_or_above = first >= 0xec && middle_is(0xff) && last == 0x7f;
+    let order_8 = ORDER_8
+        .iter()
+        .any(|y| y.split_last() == Some((&last, rest)));
+    zero_or_one || minus_one_or_above || order_8
 }
 
 fn without_leading_zeros(mut number: Vec<u8>) -> Vec<u8> {
@@ -295,6 +327,35 @@ mod tests {
             kids(&[rsa(&leading_zeros, &[1, 0, 1])]),
             Err(InvalidKeySet::NoUsableKey)
         );
+    }
+
+    #[test]
+    fn c060_ed25519_keys_of_small_order_or_in_a_second_encoding_are_refused() {
+        let of = |x: [u8; 32]| {
+            let x = URL_SAFE_NO_PAD.encode(x);
+            json!({"kid": "d", "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "x": x})
+        };
+        let edge = |first: u8, middle: u8, last: u8| {
+            let mut y = [middle; 32];
+            (y[0], y[31]) = (first, last);
+            y
+        };
+        // 0, 1, −1, then p, p + 1 and the largest number, then the points of order 8.
+        let mut bad = vec![edge(0, 0, 0), edge(1, 0, 0), edge(0xec, 0xff, 0x7f)];
+        bad.extend([
+            edge(0xed, 0xff, 0x7f),
+            edge(0xee, 0xff, 0x7f),
+            edge(0xff, 0xff, 0x7f),
+        ]);
+        bad.extend(ORDER_8);
+        for mut y in bad {
+            assert_eq!(kids(&[of(y)]), Err(InvalidKeySet::NoUsableKey), "{y:x?}");
+            y[31] |= 0x80;
+            assert_eq!(kids(&[of(y)]), Err(InvalidKeySet::NoUsableKey), "{y:x?}");
+        }
+        for good in [edge(2, 0, 0), edge(0xeb, 0xff, 0x7f), edge(0, 1, 0)] {
+            assert!(kids(&[of(good)]).is_ok(), "{good:x?}");
+        }
     }
 
     #[test]
