@@ -1,0 +1,133 @@
+// Import, loading of the module, and what is left where.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { initSync } from "../pkg/bindings.js";
+import { createTokenManager } from "../pkg/index.js";
+import { codeOf, startService } from "./support.mjs";
+
+const run = promisify(execFile);
+const entry = new URL("../pkg/index.js", import.meta.url);
+
+/** Runs a script with the package in a process of its own, which must end by itself; gives what it printed. */
+async function script(source, iam = "https://api.example.com/iam") {
+  const text = `import { createTokenManager } from ${JSON.stringify(entry)}; const iam = ${JSON.stringify(iam)}; ${source}`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", text], { timeout: 20_000 });
+  return stdout.trim();
+}
+
+test("importing and creating does nothing: no DOM needed, no timer, no request", async () => {
+  const stdout = await script(`
+    globalThis.fetch = () => console.log("fetched");
+    globalThis.setTimeout = () => console.log("timer");
+    WebAssembly.compile = () => console.log("compiled");
+    const auth = createTokenManager({ iam, apis: ["https://api.example.com"] });
+    auth.on("signedin", () => {});
+    console.log(auth.state, auth.peek());
+  `);
+  assert.equal(stdout, "unknown undefined");
+});
+
+test("a token in hand does not keep a process alive, but somebody who waits does", async () => {
+  const service = await startService();
+  try {
+    service.answer = (_request, count) => (count === 2 ? { status: 503, body: {} } : undefined);
+    const stdout = await script(
+      `
+      const auth = createTokenManager({ iam });
+      console.log(await auth.getToken());
+      console.log(await auth.getToken({ resource: "r" }));
+      `,
+      service.iam,
+    );
+    assert.equal(stdout, "token-1\ntoken-2", "the second had to wait for a try after a pause");
+  } finally {
+    await service.stop();
+  }
+});
+
+test("a failed load of the module is told and tried again", async () => {
+  const service = await startService();
+  try {
+    const stdout = await script(
+      `
+      const Real = DecompressionStream;
+      globalThis.DecompressionStream = class { constructor() { throw new Error("out of memory"); } };
+      const auth = createTokenManager({ iam });
+      const first = await Promise.all([auth.getToken(), auth.getToken()].map((p) => p.catch((e) => [e.code, e.temporary, e.cause.message].join())));
+      globalThis.DecompressionStream = Real;
+      console.log(first.join(" "), await auth.getToken());
+      process.exit();
+      `,
+      service.iam,
+    );
+    assert.equal(stdout, "wasm_failed,true,out of memory wasm_failed,true,out of memory token-1");
+  } finally {
+    await service.stop();
+  }
+});
+
+for (const [name, sabotage, code] of [
+  ["no WebAssembly", "delete globalThis.WebAssembly", "wasm_missing"],
+  [
+    "a policy, in Chromium's words",
+    `WebAssembly.compile = async () => { throw new WebAssembly.CompileError("WebAssembly.compile(): Compiling or instantiating WebAssembly module violates the following Content Security policy directive because neither 'wasm-eval' nor 'unsafe-eval' is an allowed source"); }`,
+    "wasm_blocked_by_csp",
+  ],
+  [
+    "a policy, in Firefox's words",
+    `WebAssembly.compile = async () => { throw new WebAssembly.CompileError("call to WebAssembly.compile() blocked by CSP"); }`,
+    "wasm_blocked_by_csp",
+  ],
+]) {
+  test(`${name} is told apart`, async () => {
+    // Node's own fetch compiles a module too, on first touch: let it.
+    const stdout = await script(`new Response(); ${sabotage}; console.log(await createTokenManager({ iam }).getToken().catch((e) => e.code + e.temporary));`);
+    assert.equal(stdout, `${code}false`);
+  });
+}
+
+test("c135_the_token_is_in_no_wasm_memory_no_global_and_on_no_object", async () => {
+  const service = await startService();
+  const secret = "eyJ.this-is-the-token-to-be-looked-for.c2ln";
+  service.answer = () => ({
+    body: { access_token: secret, token_type: "Bearer", expires_in: 300, scope: "", session_expires_in: 900 },
+  });
+  const auth = createTokenManager({ iam: service.iam, apis: [service.origin] });
+  try {
+    await fetch(service.origin);
+    const globals = new Set(Reflect.ownKeys(globalThis));
+    assert.equal(await auth.getToken(), secret);
+    await auth.fetch(`${service.origin}/notes`);
+    const { memory } = initSync();
+    assert.ok(memory.buffer.byteLength > 0);
+    assert.equal(Buffer.from(memory.buffer).indexOf("this-is-the-token"), -1);
+    assert.deepEqual(Reflect.ownKeys(globalThis).filter((name) => !globals.has(name)), []);
+    for (const name of Reflect.ownKeys(auth)) assert.notEqual(auth[name], secret);
+    assert.ok(Object.isFrozen(auth));
+    await auth.logout();
+    assert.equal(await codeOf(auth.getToken()), "signed_out");
+  } finally {
+    auth.dispose();
+    await service.stop();
+  }
+});
+
+test("many managers come and go without leaving anything behind", async () => {
+  const service = await startService();
+  try {
+    const one = createTokenManager({ iam: service.iam });
+    await one.getToken();
+    one.dispose();
+    const before = initSync().memory.buffer.byteLength;
+    for (let round = 0; round < 200; round++) {
+      const auth = createTokenManager({ iam: service.iam });
+      await auth.getToken();
+      auth.dispose();
+    }
+    assert.equal(initSync().memory.buffer.byteLength, before);
+  } finally {
+    await service.stop();
+  }
+});
