@@ -2,7 +2,7 @@
 import type { Config } from "./config.ts";
 import type { Session, Trouble } from "./session.ts";
 import type { Trace } from "./trace/trace.ts";
-import { h, setAttribute } from "./dom.ts";
+import { h } from "./dom.ts";
 import { accountPage } from "./pages/account.ts";
 import { loginPage } from "./pages/login.ts";
 import { notesPage } from "./pages/notes.ts";
@@ -162,10 +162,9 @@ function here(): string {
 function notFound(): Page {
   const element = h(
     "div",
-    { class: "splash" },
+    { class: "splash", "data-testid": "not-found" },
     heading("There is no such page"),
     h("p", {}, h("a", { href: "/", "data-page": true }, "Go to the notes")),
   );
-  setAttribute(element, "data-testid", "not-found");
   return { title: "Not found", element };
 }

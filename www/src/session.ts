@@ -105,7 +105,8 @@ export class Session {
       const { user } = await this.#manager.login({ username, password, staySignedIn });
       this.username = user.username;
     } catch (error) {
-      if (codeOf(error) === "cookie_not_stored") this.#trace.change(() => steps.set(5, "done"));
+      const accepted = codeOf(error) === "cookie_not_stored";
+      this.#trace.change(() => steps.set(5, accepted ? "done" : "active", accepted ? "accepted" : "not accepted"));
       this.#fail("sign-in failed", error);
       throw error;
     } finally {

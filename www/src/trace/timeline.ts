@@ -27,7 +27,7 @@ export interface TokenBar {
   ended?: { at: number; why: EndReason };
 }
 
-export type MarkKind = "failed" | "degraded" | "recovered" | "signed in" | "signed out";
+export type MarkKind = "failed" | "degraded" | "recovered" | "signed out";
 
 /** Something that happened to the session rather than to one token. */
 export interface Mark {
