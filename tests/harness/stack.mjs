@@ -59,7 +59,7 @@ export async function startIam({ issuer, origin, resource, config = "", client =
 }
 
 /** The whole demo: IAM, gateway, sample service and app. */
-export async function startDemo(options = {}) {
+export async function startDemo({ config = "", ...options } = {}) {
   const [uiPort, apiPort] = [await freePort(), await freePort()];
   const ui = `http://ui.app.localhost:${uiPort}`;
   const api = `http://api.app.localhost:${apiPort}`;
@@ -68,7 +68,7 @@ export async function startDemo(options = {}) {
     issuer,
     origin: ui,
     resource: api,
-    config: 'trusted_proxies = ["127.0.0.1/32"]\n',
+    config: `trusted_proxies = ["127.0.0.1/32"]\n${config}`,
     ...options,
   });
   const demo = new Server(bin("sessionmint-demo"), [

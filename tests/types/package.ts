@@ -1,0 +1,64 @@
+// The npm package's types, used as an app would use them. Compiled only.
+import { createTokenManager, TokenError, type TokenErrorCode, type TokenManager } from "../../crates/browser/pkg/index.js";
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(_: Equal<A, B>): void {}
+
+const auth: TokenManager = createTokenManager({
+  iam: new URL("https://api.example.com/iam"),
+  apis: ["https://api.example.com", new URL("https://other.example.com"), { url: "https://a.example.com", resource: "r", scope: "s" }],
+  clientId: "web",
+  activity: "calls",
+  fetch,
+});
+createTokenManager({ iam: "https://api.example.com/iam", apis: ["https://api.example.com"] as const, fetch: window.fetch });
+
+const signal = new AbortController().signal;
+export const token: string = await auth.getToken({ signal, resource: "r", scope: "a b" });
+same<ReturnType<TokenManager["peek"]>, string | undefined>(true);
+export const answer: Response = await auth.fetch(new Request("/notes"), { method: "POST", signal });
+// It stands in wherever a fetch is asked for.
+export const standIn: typeof fetch = auth.fetch;
+const { user } = await auth.login({ username: "alice", password: "x", staySignedIn: true, signal });
+same<typeof user, { id: string; username: string } extends infer U ? (typeof user extends U ? typeof user : never) : never>(true);
+await auth.logout();
+
+const off: () => void = auth.on("renewed", ({ cause, expiresAt, scope, ...event }) => {
+  same<typeof cause, "caller" | "ahead" | "rejected" | "background">(true);
+  same<typeof expiresAt, number>(true);
+  same<typeof scope, string | undefined>(true);
+  // @ts-expect-error no event carries a token
+  event.token;
+});
+off();
+auth.on("signedout", ({ reason }) => same<typeof reason, "no_session" | "session_ended" | "logout">(true));
+auth.on("degraded", ({ code, retryAfter }) => {
+  same<typeof code, TokenErrorCode>(true);
+  same<typeof retryAfter, number | undefined>(true);
+});
+auth.on("ending", ({ secondsLeft }) => same<typeof secondsLeft, number>(true));
+same<TokenManager["state"], "unknown" | "signedin" | "signedout" | "disposed">(true);
+
+try {
+  using scoped = createTokenManager({ iam: "https://api.example.com/iam" });
+  await scoped.getToken();
+} catch (error) {
+  if (error instanceof TokenError && error.temporary) {
+    const wait: number | undefined = error.retryAfter;
+    switch (error.code) {
+      case "timeout":
+        throw wait;
+      // @ts-expect-error there is no such code
+      case "oops":
+    }
+  }
+}
+
+// @ts-expect-error the service's address is required
+createTokenManager({});
+// @ts-expect-error there is no such event
+auth.on("signedOut", () => {});
+// @ts-expect-error what is known about the session cannot be set
+auth.state = "signedin";
+// @ts-expect-error only the package makes errors
+new TokenError();
