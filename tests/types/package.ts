@@ -1,5 +1,5 @@
 // The npm package's types, used as an app would use them. Compiled only.
-import { createTokenManager, TokenError, type TokenErrorCode, type TokenManager } from "../../crates/browser/pkg/index.js";
+import { createTokenManager, TokenError, type TokenErrorCode, type TokenManager, type User } from "../../crates/browser/pkg/index.js";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_: Equal<A, B>): void {}
@@ -20,7 +20,7 @@ export const answer: Response = await auth.fetch(new Request("/notes"), { method
 // It stands in wherever a fetch is asked for.
 export const standIn: typeof fetch = auth.fetch;
 const { user } = await auth.login({ username: "alice", password: "x", staySignedIn: true, signal });
-same<typeof user, { id: string; username: string } extends infer U ? (typeof user extends U ? typeof user : never) : never>(true);
+same<typeof user, User>(true);
 await auth.logout();
 
 const off: () => void = auth.on("renewed", ({ cause, expiresAt, scope, ...event }) => {
