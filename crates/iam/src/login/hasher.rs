@@ -10,6 +10,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::gate::Gate;
+use super::workers::Workers;
 use crate::config::HashingConfig;
 use crate::random::{self, Random, RandomError};
 
@@ -22,6 +23,7 @@ pub struct Hasher {
     random: Arc<dyn Random>,
     core: Arc<Core>,
     gate: Gate,
+    workers: Workers,
     max_wait_secs: u64,
     /// A hash of a password that nobody knows, with the parameters in use: what is checked where there is no hash.
     dummy: Arc<str>,
@@ -51,6 +53,9 @@ pub enum HasherError {
     /// See [`RandomError`].
     #[error(transparent)]
     Random(#[from] RandomError),
+    /// The operating system gives no threads.
+    #[error("the threads that check passwords did not start: {0}")]
+    Threads(#[from] std::io::Error),
 }
 
 /// Why a hash was not computed. Says nothing of the password.
@@ -107,6 +112,7 @@ impl Hasher {
                 usize::try_from(config.max_waiting).unwrap_or(usize::MAX),
                 Duration::from_secs(config.max_wait_secs),
             ),
+            workers: Workers::start(config.permits())?,
             max_wait_secs: config.max_wait_secs.max(1),
             dummy: dummy.into(),
         })
@@ -168,12 +174,12 @@ impl Hasher {
         };
         let permit = self.gate.enter().await.map_err(|_| busy)?;
         let core = Arc::clone(&self.core);
-        let computed = tokio::task::spawn_blocking(move || {
+        let computed = self.workers.compute(move || {
             let result = work(&core);
             drop(permit);
             result
         });
-        computed.await.map_err(|_| HashError::Failed)
+        computed.await.ok_or(HashError::Failed)
     }
 
     fn salt(&self) -> Result<[u8; SALT_LEN], HashError> {

@@ -55,6 +55,7 @@ pub mod password;
 pub mod policy;
 pub mod throttle;
 pub mod throttled;
+mod workers;
 
 use std::net::IpAddr;
 
