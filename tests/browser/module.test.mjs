@@ -57,6 +57,19 @@ test("c136_a_thousand_callers_share_one_mint_without_a_preflight", async () => {
   assert.equal(proxy.count("OPTIONS", TOKEN), 0);
 });
 
+test("c013_the_pages_of_these_tests_are_same_site_with_the_api", async () => {
+  await page.evaluate(async (api) => {
+    const { createTokenManager } = await import("/pkg/index.js");
+    const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+    await auth.getToken();
+    auth.dispose();
+  }, api);
+  const { headers } = proxy.seen.find((request) => request.path === TOKEN);
+  assert.equal(headers["sec-fetch-site"], "same-site");
+  assert.equal(headers["sec-fetch-mode"], "cors");
+  assert.match(headers.cookie, /^__Host-Http-sid=[\w-]{43}$/, "and the Strict cookie comes along");
+});
+
 test("20 parallel 401s cause one renewal and 20 retries", async () => {
   const statuses = await page.evaluate(async (api) => {
     const { createTokenManager } = await import("/pkg/index.js");

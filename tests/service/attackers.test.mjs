@@ -186,7 +186,7 @@ test("500 logins at once: excess is told to come back, and no mint fails", async
   }
   assert.ok(answers.some((answer) => answer.status === 401), "some were let through");
   const peak = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${demo.iam.log.pid}/status`, "utf8"))[1]) / 1024;
-  assert.ok(peak < 200, `peak memory ${peak} MB: hashing is bounded`);
+  assert.ok(peak < 300, `peak memory ${peak} MB: hashing is bounded`);
 });
 
 test("a service behind the gateway neither sees nor sets the session cookie", async () => {

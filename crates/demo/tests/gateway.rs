@@ -221,7 +221,7 @@ async fn c003_path_tricks_reach_no_upstream() {
 }
 
 #[tokio::test]
-async fn t39_headers_that_only_a_proxy_may_set_are_replaced() {
+async fn c003_headers_that_only_a_proxy_may_set_are_replaced() {
     let setup = Setup::new().await;
     let spoofed = [
         "x-user-id: admin",

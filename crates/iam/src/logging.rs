@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn t13_other_crates_cannot_log_headers_whatever_the_filter_says() {
+    fn other_crates_cannot_log_headers_whatever_the_filter_says() {
         let log = logged("trace,h2=trace", LogFormat::Text, || {
             tracing::trace!(target: "sessionmint_iam::http", "ours");
             tracing::debug!(target: "h2::codec", "cookie: secret");

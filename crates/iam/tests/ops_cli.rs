@@ -117,6 +117,20 @@ fn users_are_added_listed_disabled_enabled_and_removed() {
 }
 
 #[test]
+fn c053_an_id_is_not_given_again_to_a_user_of_the_same_name() {
+    let folder = folder();
+    let folder = folder.path();
+    add_user(folder, "alice");
+    let first = list(folder, &["user", "list"])[0]["id"].clone();
+    ok(folder, &with(&["user", "disable", "alice"]), "");
+    ok(folder, &with(&["user", "enable", "alice"]), "");
+    assert_eq!(list(folder, &["user", "list"])[0]["id"], first);
+    ok(folder, &with(&["user", "remove", "alice"]), "");
+    add_user(folder, "alice");
+    assert_ne!(list(folder, &["user", "list"])[0]["id"], first);
+}
+
+#[test]
 fn a_user_that_cannot_be_added_is_refused_with_the_reason() {
     let folder = folder();
     let folder = folder.path();

@@ -204,7 +204,7 @@ fn c166_no_default_secrets_or_users() {
 }
 
 #[test]
-fn t13_no_secret_is_in_the_log_or_the_database() {
+fn c022_no_secret_is_in_the_log_or_the_database() {
     for format in ["text", "json"] {
         let folder = folder();
         let at = folder.path();

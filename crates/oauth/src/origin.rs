@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn t3_everything_else_is_not() {
+    fn c034_everything_else_is_not() {
         for bad in [
             "",
             "null",

@@ -25,7 +25,7 @@ fn lasting(key: &Key) -> String {
 }
 
 #[tokio::test]
-async fn t27_a_thousand_unknown_kids_cost_one_fetch_a_window() {
+async fn c059_a_thousand_unknown_kids_cost_one_fetch_a_window() {
     let key = Key::es256("k");
     let service = Service::with_keys(&[&key]).await;
     let good = lasting(&key);
@@ -51,7 +51,7 @@ async fn t27_a_thousand_unknown_kids_cost_one_fetch_a_window() {
 }
 
 #[tokio::test]
-async fn t27_parallel_unknown_kids_share_one_fetch() {
+async fn c059_parallel_unknown_kids_share_one_fetch() {
     let key = Key::es256("k");
     let service = Service::with_keys(&[&key]).await;
     service.accepts(&lasting(&key)).await;

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn t2_a_repeated_fetch_metadata_header_is_no_fetch() {
+    fn c034_a_repeated_fetch_metadata_header_is_no_fetch() {
         let mut headers = HeaderMap::new();
         headers.append("sec-fetch-mode", HeaderValue::from_static("cors"));
         assert!(is_fetch(&headers));

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t39_only_trusted_proxies_are_believed() {
+    fn c147_only_trusted_proxies_are_believed() {
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
         for (peer, forwarded, expected) in [
             ("198.51.100.1", &["203.0.113.9"][..], "198.51.100.1"),

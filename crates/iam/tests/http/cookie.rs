@@ -64,7 +64,7 @@ async fn c012_the_cookie_outlives_the_browser_only_when_asked_to() {
 }
 
 #[tokio::test]
-async fn c005_t6_look_alikes_are_neither_taken_nor_do_they_hide_the_cookie() {
+async fn c005_look_alikes_are_neither_taken_nor_do_they_hide_the_cookie() {
     let (service, ada, good) = signed_in().await;
     service.add_user("eve", PASSWORD).await;
     let evil = service.sign_in("eve", PASSWORD).await;
@@ -109,7 +109,7 @@ async fn c006_two_exact_cookies_count_as_none() {
 }
 
 #[tokio::test]
-async fn c007_t7_junk_neighbours_do_not_hide_the_cookie() {
+async fn c007_junk_neighbours_do_not_hide_the_cookie() {
     let (service, _, cookie) = signed_in().await;
     let good = format!("{SESSION_COOKIE}={cookie}");
     let fifty = (0..50)
@@ -202,7 +202,7 @@ async fn c011_logout_expires_the_cookie_with_the_same_attributes() {
 }
 
 #[tokio::test]
-async fn t8_an_oversized_cookie_jar_is_refused_cleanly() {
+async fn c152_an_oversized_cookie_jar_is_refused_cleanly() {
     let (service, _, cookie) = signed_in().await;
     let bomb = format!("bomb={}; {SESSION_COOKIE}={cookie}", "x".repeat(64 * 1024));
     assert_eq!(
@@ -229,7 +229,7 @@ async fn c022_the_database_holds_nothing_that_could_be_sent_as_a_cookie() {
 }
 
 #[tokio::test]
-async fn t9_c014_a_planted_session_id_is_worth_nothing_after_sign_in() {
+async fn c014_a_planted_session_id_is_worth_nothing_after_sign_in() {
     let (service, _, known) = signed_in().await;
     let mut request = sign_in_request("ada", PASSWORD);
     request.headers_mut().insert(

@@ -43,7 +43,7 @@ fn without(mut request: Request<Body>, name: HeaderName) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn t1_t2_t3_t5_c003_c034_only_the_exact_origin_of_a_client_is_answered() {
+async fn c003_c034_only_the_exact_origin_of_a_client_is_answered() {
     let (service, ada, cookie) = signed_in().await;
     let before = service.app.store.sessions_of(&ada).await.unwrap();
     let requests: [&dyn Fn() -> Request<Body>; 3] = [
@@ -79,7 +79,7 @@ async fn t1_t2_t3_t5_c003_c034_only_the_exact_origin_of_a_client_is_answered() {
 }
 
 #[tokio::test]
-async fn t2_navigations_forms_and_images_are_refused() {
+async fn c034_navigations_forms_and_images_are_refused() {
     let (service, _, cookie) = signed_in().await;
     for (name, value) in [
         ("sec-fetch-mode", "navigate"),
@@ -114,7 +114,7 @@ async fn t2_navigations_forms_and_images_are_refused() {
 }
 
 #[tokio::test]
-async fn t4_preflights_allow_nothing_to_other_origins() {
+async fn c034_preflights_allow_nothing_to_other_origins() {
     let (service, ..) = signed_in().await;
     let paths = [
         "/iam/oauth/token",

@@ -75,7 +75,7 @@ fn assert_safe(answer: &Answer, what: &str) {
 }
 
 #[tokio::test]
-async fn t16_t30_t31_c032_every_route_and_error_has_the_headers() {
+async fn c032_every_route_and_error_has_the_headers() {
     let (service, _, cookie) = signed_in().await;
     let methods = [
         Method::GET,

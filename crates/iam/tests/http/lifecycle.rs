@@ -33,7 +33,7 @@ async fn c015_a_session_without_input_ends() {
 }
 
 #[tokio::test]
-async fn c016_t22_input_does_not_move_the_absolute_end() {
+async fn c016_input_does_not_move_the_absolute_end() {
     let (service, _, cookie) = signed_in().await;
     for _ in 0..ABSOLUTE / 600 - 1 {
         service.clock.advance_secs(600);
@@ -44,7 +44,7 @@ async fn c016_t22_input_does_not_move_the_absolute_end() {
 }
 
 #[tokio::test]
-async fn c017_t22_renewals_alone_do_not_keep_a_session_alive() {
+async fn c017_renewals_alone_do_not_keep_a_session_alive() {
     let (service, _, cookie) = signed_in().await;
     for minute in 1..=(IDLE + IDLE / 10) / 60 - 1 {
         service.clock.advance_secs(60);
@@ -82,7 +82,7 @@ async fn input_is_written_down_only_when_it_moves_by_a_tenth() {
 }
 
 #[tokio::test]
-async fn c050_t23_a_token_never_outlives_its_session() {
+async fn c050_a_token_never_outlives_its_session() {
     let (service, _, cookie) = signed_in().await;
     while service.app.clock.now() < START.plus_secs(ABSOLUTE as u64 - 600) {
         service.clock.advance_secs(600);
@@ -157,7 +157,7 @@ async fn c021_the_oldest_session_makes_room_for_the_newest() {
 }
 
 #[tokio::test]
-async fn t17_nothing_happens_on_get_or_head() {
+async fn c026_nothing_happens_on_get_or_head() {
     let (service, ada, cookie) = signed_in().await;
     let before = service.app.store.sessions_of(&ada).await.unwrap();
     for method in ["GET", "HEAD"] {
@@ -177,7 +177,7 @@ async fn t17_nothing_happens_on_get_or_head() {
 /// 200 tabs mint, each until it is told to sign in, while one signs out. The clock moves on right after the sign-out was
 /// acknowledged: a token that was decided on later would show it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn t21_no_token_is_younger_than_the_sign_out() {
+async fn c018_no_token_is_younger_than_the_sign_out() {
     let (service, _, cookie) = signed_in().await;
     let service = Arc::new(service);
     let (minted, mut first_mints) = tokio::sync::mpsc::unbounded_channel();

@@ -76,7 +76,7 @@ async fn a_sign_in_tells_who_signed_in() {
 }
 
 #[tokio::test]
-async fn t32_c146_unknown_wrong_and_disabled_look_the_same() {
+async fn c146_unknown_wrong_and_disabled_look_the_same() {
     let service = TestService::start().await;
     service.add_user("ada", PASSWORD).await;
     let eve = service.add_user("eve", PASSWORD).await;
@@ -101,7 +101,7 @@ async fn t32_c146_unknown_wrong_and_disabled_look_the_same() {
 }
 
 #[tokio::test]
-async fn t10_c028_only_json_signs_in() {
+async fn c028_only_json_signs_in() {
     let service = TestService::start().await;
     service.add_user("ada", PASSWORD).await;
     let types = [
@@ -130,7 +130,7 @@ async fn t10_c028_only_json_signs_in() {
 }
 
 #[tokio::test]
-async fn t10_an_evil_origin_signs_nobody_in() {
+async fn c034_an_evil_origin_signs_nobody_in() {
     let service = TestService::start().await;
     service.add_user("ada", PASSWORD).await;
     let mut request = sign_in_request("ada", PASSWORD);
@@ -217,7 +217,7 @@ async fn a_user_who_is_gone_before_the_session_starts_is_rejected() {
 }
 
 #[tokio::test]
-async fn t39_attempts_are_counted_where_they_come_from() {
+async fn c147_attempts_are_counted_where_they_come_from() {
     let (service, fixed) = service_that_answers(Err(AuthenticateError::Rejected)).await;
     let from = |peer: &str, forwarded: &str| -> Request<Body> {
         let mut request = sign_in_request("ada", PASSWORD);

@@ -66,7 +66,7 @@ async fn the_grant_has_a_urn_as_a_second_name() {
 }
 
 #[tokio::test]
-async fn c026_t17_only_post_mints() {
+async fn c026_only_post_mints() {
     let (service, _, cookie) = signed_in().await;
     for method in [
         Method::GET,

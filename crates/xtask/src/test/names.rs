@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::security::number;
+use super::security::numbers;
 use crate::sh;
 
 const FOLDERS: [&str; 3] = ["crates", "tests", "www"];
@@ -51,7 +51,7 @@ fn rust_tests(source: &str, all: bool) -> Vec<String> {
         if line.starts_with("#[") {
             attribute |= line.contains("test]") || line.contains("test(");
         } else if let Some(name) = function(line) {
-            if all || attribute || number(&name).is_some() {
+            if all || attribute || !numbers(&name).is_empty() {
                 tests.push(name);
             }
             attribute = false;
@@ -105,7 +105,11 @@ fn node_tests(source: &str) -> Vec<String> {
     });
     let short = |title: String| {
         let word = title.split([' ', ':', ',']).next().unwrap_or_default();
-        number(word).map(|_| word.to_owned()).unwrap_or(title)
+        if numbers(word).is_empty() {
+            title
+        } else {
+            word.to_owned()
+        }
     };
     titles.map(short).collect()
 }

@@ -74,12 +74,13 @@ fn problems(rows: &[Row], in_tree: &BTreeSet<String>) -> Vec<String> {
         }
     }
     for test in in_tree {
-        if let Some(id) = number(test)
-            && !rows
+        for id in numbers(test) {
+            if !rows
                 .iter()
                 .any(|row| row.id == id && row.tests.contains(test))
-        {
-            problems.push(format!("row {id} does not name `{test}`"));
+            {
+                problems.push(format!("row {id} does not name `{test}`"));
+            }
         }
     }
     problems
@@ -91,9 +92,10 @@ fn filled(text: &str, in_tree: &BTreeSet<String>) -> Result<String> {
     let mut out = String::new();
     for line in text.lines() {
         if let Some(mut row) = parse_line(line)? {
-            row.tests
-                .retain(|test| number(test).is_none_or(|id| id != row.id));
-            let own = in_tree.iter().filter(|test| number(test) == Some(row.id));
+            row.tests.retain(|test| !numbers(test).contains(&row.id));
+            let own = in_tree
+                .iter()
+                .filter(|test| numbers(test).contains(&row.id));
             row.tests.extend(own.cloned());
             let mut proof: Vec<String> = Vec::new();
             if !row.tests.is_empty() {
@@ -165,11 +167,17 @@ fn parse_line(line: &str) -> Result<Option<Row>> {
     }))
 }
 
-/// The requirement that a test is named after: 5 for `c005_…`.
-pub(super) fn number(test: &str) -> Option<u16> {
-    let (digits, _) = test.strip_prefix('c')?.split_once('_')?;
-    let three = digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    three.then(|| digits.parse().ok())?
+/// The requirements that a test is named after: 5 and 6 for `c005_c006_…`.
+pub(super) fn numbers(test: &str) -> Vec<u16> {
+    let number = |part: &str| {
+        let digits = part.strip_prefix('c')?;
+        let three = digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        three.then(|| digits.parse().ok())?
+    };
+    let mut parts: Vec<&str> = test.split('_').collect();
+    // Without a word behind it, it is a number and no name.
+    parts.pop();
+    parts.into_iter().map_while(number).collect()
 }
 
 #[cfg(test)]
@@ -254,9 +262,10 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits() {
-        assert_eq!(number("c005_a"), Some(5));
+        assert_eq!(numbers("c005_a"), [5]);
+        assert_eq!(numbers("c005_c006_a_c007_b"), [5, 6]);
         for other in ["c5_a", "c0005_a", "c005", "x005_a", "c+05_a", "cafe_a"] {
-            assert_eq!(number(other), None, "{other}");
+            assert_eq!(numbers(other), [0; 0], "{other}");
         }
     }
 }
