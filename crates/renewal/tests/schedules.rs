@@ -191,7 +191,7 @@ impl World {
 
     fn pick(&self, index: usize, all: impl Fn(&Self) -> Vec<u32>) -> Option<u32> {
         let all = all(self);
-        (!all.is_empty()).then(|| all[index % all.len()])
+        all.get(index.checked_rem(all.len())?).copied()
     }
 
     fn caller(&mut self, key: u32, refused: Option<u32>) -> u32 {
