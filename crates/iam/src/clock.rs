@@ -1,7 +1,7 @@
 //! Where the service gets the time. Everything else takes it as a parameter.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use sessionmint_oauth::Timestamp;
 
@@ -21,12 +21,7 @@ impl Clock for SystemClock {
         reason = "the one place that reads the time of day"
     )]
     fn now(&self) -> Timestamp {
-        let millis =
-            |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_millis(match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => millis(since),
-            Err(before) => millis(before.duration()).saturating_neg(),
-        })
+        SystemTime::now().into()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Points in time, as parameters.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch, UTC. May be negative; arithmetic saturates, so a clock that jumps cannot panic.
@@ -32,22 +34,12 @@ impl Timestamp {
 
     /// `secs` seconds later, saturating.
     pub const fn plus_secs(self, secs: u64) -> Self {
-        let millis = if secs > (i64::MAX / 1000) as u64 {
-            i64::MAX
-        } else {
-            secs as i64 * 1000
-        };
-        Self(self.0.saturating_add(millis))
+        Self(self.0.saturating_add(millis(secs)))
     }
 
     /// `secs` seconds earlier, saturating.
     pub const fn minus_secs(self, secs: u64) -> Self {
-        let millis = if secs > (i64::MAX / 1000) as u64 {
-            i64::MAX
-        } else {
-            secs as i64 * 1000
-        };
-        Self(self.0.saturating_sub(millis))
+        Self(self.0.saturating_sub(millis(secs)))
     }
 
     /// Whole seconds from `earlier` to `self`, rounded down; zero when `earlier` is not earlier.
@@ -61,6 +53,25 @@ impl Timestamp {
     }
 }
 
+/// Seconds in milliseconds, saturating.
+const fn millis(secs: u64) -> i64 {
+    if secs > (i64::MAX / 1000) as u64 {
+        i64::MAX
+    } else {
+        secs as i64 * 1000
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => millis(since),
+            Err(before) => -millis(before.duration()),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +80,13 @@ mod tests {
     fn seconds_round_down_on_both_sides_of_the_epoch() {
         assert_eq!(Timestamp::from_millis(1999).secs(), 1);
         assert_eq!(Timestamp::from_millis(-1).secs(), -1);
+    }
+
+    #[test]
+    fn system_times_on_both_sides_of_the_epoch_are_converted() {
+        let at = Duration::from_millis(1999);
+        assert_eq!(Timestamp::from(UNIX_EPOCH + at).millis(), 1999);
+        assert_eq!(Timestamp::from(UNIX_EPOCH - at).millis(), -1999);
     }
 
     #[test]

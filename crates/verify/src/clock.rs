@@ -1,6 +1,6 @@
 //! Time as a parameter.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
 use sessionmint_oauth::Timestamp;
 
@@ -37,13 +37,7 @@ impl Clock for SystemClock {
         reason = "this is the clock that the others ask"
     )]
     fn now(&self) -> Timestamp {
-        let millis = match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-            Err(before) => {
-                i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |millis| -millis)
-            }
-        };
-        Timestamp::from_millis(millis)
+        SystemTime::now().into()
     }
 
     fn monotonic(&self) -> Duration {
