@@ -219,16 +219,6 @@ impl SignedToken {
         {
             return Err(TokenRefusal::NotYetValid);
         }
-        let sid = self
-            .claims
-            .contains_key("sid")
-            .then(|| self.text("sid"))
-            .transpose()?;
-        let scope = self
-            .claims
-            .contains_key("scope")
-            .then(|| self.text("scope"))
-            .transpose()?;
         Ok(AccessTokenClaims {
             iss: iss.to_owned(),
             sub: self.identifier("sub")?.to_owned(),
@@ -240,16 +230,28 @@ impl SignedToken {
                 .text("client_id")?
                 .parse()
                 .map_err(|_| TokenRefusal::BadClaim("client_id"))?,
-            sid: sid
-                .map(|_| self.identifier("sid"))
-                .transpose()?
+            sid: self
+                .if_present("sid", Self::identifier)?
                 .map(str::to_owned),
             auth_time: self.time("auth_time")?,
-            scope: scope
+            scope: self
+                .if_present("scope", Self::text)?
                 .unwrap_or_default()
                 .parse()
                 .map_err(|_| TokenRefusal::BadClaim("scope"))?,
         })
+    }
+
+    fn if_present<'a>(
+        &'a self,
+        name: &'static str,
+        read: fn(&'a Self, &'static str) -> Result<&'a str, TokenRefusal>,
+    ) -> Result<Option<&'a str>, TokenRefusal> {
+        if self.claims.contains_key(name) {
+            read(self, name).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     fn text(&self, name: &'static str) -> Result<&str, TokenRefusal> {
