@@ -26,8 +26,6 @@ pub enum ErrorCode {
     SlowDown,
     /// Something that the service depends on is down. The session is not affected.
     TemporarilyUnavailable,
-    /// A fault of the service.
-    ServerError,
 }
 
 impl ErrorCode {
@@ -43,7 +41,6 @@ impl ErrorCode {
             Self::AccessDenied => "access_denied",
             Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
-            Self::ServerError => "server_error",
         }
     }
 }
@@ -118,7 +115,6 @@ mod tests {
             ErrorCode::AccessDenied,
             ErrorCode::SlowDown,
             ErrorCode::TemporarilyUnavailable,
-            ErrorCode::ServerError,
         ] {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
