@@ -230,9 +230,7 @@ impl SignedToken {
                 .text("client_id")?
                 .parse()
                 .map_err(|_| TokenRefusal::BadClaim("client_id"))?,
-            sid: self
-                .if_present("sid", Self::identifier)?
-                .map(str::to_owned),
+            sid: self.if_present("sid", Self::identifier)?.map(str::to_owned),
             auth_time: self.time("auth_time")?,
             scope: self
                 .if_present("scope", Self::text)?
