@@ -15,6 +15,7 @@
 //! # Ok::<(), sessionmint_oauth::InvalidScope>(())
 //! ```
 
+pub mod bearer;
 pub mod challenge;
 pub mod claims;
 pub mod client;

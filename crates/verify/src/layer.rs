@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use axum::response::Response;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request};
-use sessionmint_oauth::{BearerChallenge, Scope, TokenRefusal};
+use http::{HeaderMap, HeaderValue, Request};
+use sessionmint_oauth::{BearerChallenge, Scope, TokenRefusal, bearer};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -31,9 +31,7 @@ impl Require {
     async fn admit(&self, found: Found) -> Result<AccessToken, Response> {
         let token = match found {
             Found::Checked(token) => token,
-            Found::Missing => return Err(respond::challenge(&BearerChallenge::TokenMissing)),
-            Found::Twice => return Err(respond::challenge(&BearerChallenge::InvalidRequest)),
-            Found::Unreadable => return Err(refused(TokenRefusal::NotThreeParts)),
+            Found::Unusable(challenge) => return Err(respond::challenge(&challenge)),
             Found::Token(token) => match self.verifier.verify(&token).await {
                 Ok(token) => token,
                 Err(VerifyError::Refused(refusal)) => return Err(refused(refusal)),
@@ -62,36 +60,16 @@ enum Found {
     Checked(AccessToken),
     /// Something under the scheme `Bearer`.
     Token(String),
-    /// No `Authorization`, or one of another scheme.
-    Missing,
-    /// Two `Authorization` fields: which of them counts is anybody's guess.
-    Twice,
-    /// Bytes that no token has.
-    Unreadable,
+    /// No token, or no telling which.
+    Unusable(BearerChallenge),
 }
 
 impl Found {
     fn in_headers(headers: &HeaderMap) -> Self {
-        let mut fields = headers.get_all(AUTHORIZATION).iter();
-        let Some(field) = fields.next() else {
-            return Self::Missing;
-        };
-        if fields.next().is_some() {
-            return Self::Twice;
-        }
-        let bytes = field.as_bytes();
-        let (scheme, rest) = bytes.split_at(
-            bytes
-                .iter()
-                .position(|byte| *byte == b' ')
-                .unwrap_or(bytes.len()),
-        );
-        if !scheme.eq_ignore_ascii_case(b"bearer") {
-            return Self::Missing;
-        }
-        match str::from_utf8(rest.strip_prefix(b" ").unwrap_or(rest)) {
+        let fields = headers.get_all(AUTHORIZATION).iter();
+        match bearer::token(fields.map(HeaderValue::as_bytes)) {
             Ok(token) => Self::Token(token.to_owned()),
-            Err(_) => Self::Unreadable,
+            Err(challenge) => Self::Unusable(challenge),
         }
     }
 }

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sessionmint_oauth::jwt::{ExpectedClaims, MAX_LEEWAY_SECS, TokenRefusal};
 use sessionmint_oauth::lifetime::SessionTimes;
-use sessionmint_oauth::{BearerChallenge, InvalidId, Scope, UserId};
+use sessionmint_oauth::{BearerChallenge, InvalidId, Scope, UserId, bearer};
 use sessionmint_store::{Session, StoreError};
 
 use super::problem::Problem;
@@ -26,10 +26,8 @@ pub(super) struct Account {
 /// Why the account is not shown.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BearerError {
-    #[error("no bearer token")]
-    Missing,
-    #[error("more than one Authorization header")]
-    Ambiguous,
+    #[error("no bearer token, or more than one Authorization header")]
+    NotSent(BearerChallenge),
     #[error(transparent)]
     Token(#[from] TokenRefusal),
     #[error("not the token of a user: {0}")]
@@ -50,7 +48,9 @@ pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, B
         audiences: vec![app.config.issuer.to_string()],
         leeway_secs: MAX_LEEWAY_SECS,
     };
-    let claims = app.keys.verify(token(headers)?, &expected, now)?;
+    let fields = headers.get_all(header::AUTHORIZATION).iter();
+    let token = bearer::token(fields.map(HeaderValue::as_bytes)).map_err(BearerError::NotSent)?;
+    let claims = app.keys.verify(token, &expected, now)?;
     if !claims.scope.contains(ACCOUNT_SCOPE) {
         return Err(BearerError::Scope);
     }
@@ -75,55 +75,32 @@ pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, B
     })
 }
 
-/// The token of the one `Authorization: Bearer …` (RFC 6750 §2.1); the scheme's case does not matter.
-fn token(headers: &HeaderMap) -> Result<&str, BearerError> {
-    let mut fields = headers.get_all(header::AUTHORIZATION).iter();
-    let (field, more) = (fields.next(), fields.next());
-    if more.is_some() {
-        return Err(BearerError::Ambiguous);
-    }
-    let field = field
-        .and_then(|value| value.to_str().ok())
-        .ok_or(BearerError::Missing)?;
-    match field.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("Bearer") => {
-            Ok(token.trim_start_matches(' '))
-        }
-        _ => Err(BearerError::Missing),
-    }
-}
-
 impl IntoResponse for BearerError {
     fn into_response(self) -> Response {
-        let (challenge, code, detail) = match &self {
+        let challenge = match &self {
             Self::Store(_) => {
                 tracing::error!(cause = %self, "the sessions of a user could not be read");
                 return Problem::unavailable().into_response();
             }
-            Self::Missing => (
-                BearerChallenge::TokenMissing,
-                "token_missing",
-                "this needs an access token",
-            ),
-            Self::Ambiguous => (
-                BearerChallenge::InvalidRequest,
-                "invalid_request",
-                "one Authorization header, please",
-            ),
-            Self::Token(_) | Self::NotAUser(_) | Self::SessionOver => (
-                BearerChallenge::InvalidToken,
-                "invalid_token",
-                "the access token is not good for this",
-            ),
+            Self::NotSent(challenge) => challenge.clone(),
+            Self::Token(_) | Self::NotAUser(_) | Self::SessionOver => BearerChallenge::InvalidToken,
             Self::Scope => {
                 let needed: Scope = ACCOUNT_SCOPE.parse().unwrap_or_default();
-                let detail = "the access token lacks the scope account";
-                (
-                    BearerChallenge::InsufficientScope(needed),
-                    "insufficient_scope",
-                    detail,
-                )
+                BearerChallenge::InsufficientScope(needed)
             }
+        };
+        let (code, detail) = match &challenge {
+            BearerChallenge::TokenMissing => ("token_missing", "this needs an access token"),
+            BearerChallenge::InvalidRequest => {
+                ("invalid_request", "one Authorization header, please")
+            }
+            BearerChallenge::InvalidToken => {
+                ("invalid_token", "the access token is not good for this")
+            }
+            BearerChallenge::InsufficientScope(_) => (
+                "insufficient_scope",
+                "the access token lacks the scope account",
+            ),
         };
         tracing::info!(cause = %self, "account request refused");
         let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
