@@ -4,7 +4,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use serde_json::json;
+use jsonwebtoken::jwk::JwkSet;
 
 use super::SigningKey;
 
@@ -21,17 +21,18 @@ pub struct Jwks {
 }
 
 impl Jwks {
-    pub(super) fn new<'a>(keys: impl Iterator<Item = &'a SigningKey>) -> Self {
-        let body =
-            json!({ "keys": keys.map(SigningKey::public_jwk).collect::<Vec<_>>() }).to_string();
-        let etag = format!(
-            "\"{}\"",
-            URL_SAFE_NO_PAD.encode(digest(&SHA256, body.as_bytes()))
-        );
-        Self {
+    pub(super) fn new<'a>(
+        keys: impl Iterator<Item = &'a SigningKey>,
+    ) -> Result<Self, serde_json::Error> {
+        let set = JwkSet {
+            keys: keys.map(SigningKey::public_jwk).cloned().collect(),
+        };
+        let body = serde_json::to_vec(&set)?;
+        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, &body)));
+        Ok(Self {
             body: body.into(),
             etag,
-        }
+        })
     }
 
     /// Whether an `If-None-Match` value names this version (RFC 9110 §13.1.2, weak comparison).

@@ -19,6 +19,9 @@ pub enum KeysError {
     /// No key could be made.
     #[error("no signing key could be made: the operating system gave no random bytes")]
     Generate,
+    /// The key set could not be written.
+    #[error("the key set is no JSON: {0}")]
+    Publish(#[from] serde_json::Error),
     /// A stored key is not what it should be.
     #[error("the stored signing key `{kid}` is unusable: {reason}")]
     Unusable {
@@ -54,7 +57,7 @@ impl KeyRing {
             .into_iter();
         let active = keys.next().ok_or(KeysError::Generate)?;
         let others: Vec<_> = keys.collect();
-        let jwks = Jwks::new(std::iter::once(&active).chain(&others));
+        let jwks = Jwks::new(std::iter::once(&active).chain(&others))?;
         Ok(Self {
             active,
             others,

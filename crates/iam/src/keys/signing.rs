@@ -1,10 +1,10 @@
 //! One signing key, and the compact serialization of what it signs.
 //!
-//! Another algorithm is another variant of [`Pair`]: how it is made, read, published, and how it signs.
+//! `jsonwebtoken` models headers and JWKs; the key pair that signs is `aws-lc-rs`'s, parsed once and held, since
+//! `jsonwebtoken::encode` parses the key again for every token. Another algorithm is another variant of [`Pair`].
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
@@ -12,7 +12,8 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{EncodingKey, Header};
 use sessionmint_oauth::{AccessTokenClaims, Algorithm, Timestamp};
 use sessionmint_store::SigningKeyRow;
 
@@ -26,6 +27,8 @@ pub struct SigningError;
 /// A key pair, parsed and ready.
 pub struct SigningKey {
     kid: String,
+    /// The public key as published.
+    jwk: Jwk,
     /// The encoded header of every token of this key, with the dot that follows it.
     header: String,
     pair: Pair,
@@ -41,10 +44,9 @@ impl SigningKey {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
             .map_err(|_| KeysError::Generate)?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref())
-            .map_err(|_| KeysError::Generate)?;
+        let jwk = public_jwk(pkcs8.as_ref()).map_err(|_| KeysError::Generate)?;
         Ok(SigningKeyRow {
-            kid: Pair::Es256(pair).thumbprint(),
+            kid: thumbprint(&jwk).ok_or(KeysError::Generate)?,
             alg: Algorithm::Es256.name().to_owned(),
             pkcs8: pkcs8.as_ref().to_vec(),
             created_at: now,
@@ -63,14 +65,22 @@ impl SigningKey {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &row.pkcs8)
             .map(Pair::Es256)
             .map_err(|_| unusable("it is no P-256 key in PKCS#8"))?;
-        if pair.thumbprint() != row.kid {
+        let mut jwk = public_jwk(&row.pkcs8).map_err(|_| unusable("it has no public half"))?;
+        if thumbprint(&jwk).as_ref() != Some(&row.kid) {
             return Err(unusable("its id is not its thumbprint"));
         }
-        let header = json!({ "typ": "at+jwt", "alg": pair.algorithm().name(), "kid": row.kid });
-        let header = format!("{}.", URL_SAFE_NO_PAD.encode(header.to_string()));
+        jwk.common.key_id = Some(row.kid.clone());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        let header = Header {
+            typ: Some("at+jwt".to_owned()),
+            kid: Some(row.kid.clone()),
+            ..Header::new(jsonwebtoken::Algorithm::ES256)
+        };
+        let header = serde_json::to_vec(&header).map_err(|_| unusable("its header is no JSON"))?;
         Ok(Self {
             kid: row.kid.clone(),
-            header,
+            jwk,
+            header: format!("{}.", URL_SAFE_NO_PAD.encode(header)),
             pair,
         })
     }
@@ -106,16 +116,21 @@ impl SigningKey {
         }
     }
 
-    /// The public key as a JWK (RFC 7517).
-    pub(super) fn public_jwk(&self) -> Value {
-        let mut jwk = self.pair.required_members();
-        if let Value::Object(members) = &mut jwk {
-            members.insert("use".to_owned(), "sig".into());
-            members.insert("alg".to_owned(), self.algorithm().name().into());
-            members.insert("kid".to_owned(), self.kid.as_str().into());
-        }
-        jwk
+    /// The public key as a JWK (RFC 7517), with its `kid`, `use` and `alg`.
+    pub(super) fn public_jwk(&self) -> &Jwk {
+        &self.jwk
     }
+}
+
+/// The public half of a P-256 key in PKCS#8, with its `alg`.
+fn public_jwk(pkcs8: &[u8]) -> jsonwebtoken::errors::Result<Jwk> {
+    let key = EncodingKey::from_ec_der(pkcs8);
+    Jwk::from_encoding_key(&key, jsonwebtoken::Algorithm::ES256)
+}
+
+/// RFC 7638, with SHA-256.
+fn thumbprint(jwk: &Jwk) -> Option<String> {
+    jwk.thumbprint(ThumbprintHash::SHA256).ok()
 }
 
 impl fmt::Debug for SigningKey {
@@ -139,31 +154,6 @@ impl Pair {
                 .sign(&SystemRandom::new(), message)
                 .map_err(|_| SigningError),
         }
-    }
-
-    /// The members that name a public key and nothing else (RFC 7638 §3.2), sorted as the thumbprint wants them.
-    fn required_members(&self) -> Value {
-        match self {
-            Self::Es256(pair) => {
-                // Uncompressed point: 0x04, then x and y of 32 bytes each (SEC 1 §2.3.3).
-                let point = pair.public_key().as_ref();
-                let part = |range| {
-                    URL_SAFE_NO_PAD.encode(
-                        point
-                            .get::<std::ops::Range<usize>>(range)
-                            .unwrap_or_default(),
-                    )
-                };
-                json!({ "crv": "P-256", "kty": "EC", "x": part(1..33), "y": part(33..65) })
-            }
-        }
-    }
-
-    fn thumbprint(&self) -> String {
-        URL_SAFE_NO_PAD.encode(digest(
-            &SHA256,
-            self.required_members().to_string().as_bytes(),
-        ))
     }
 }
 
@@ -207,17 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn the_thumbprint_is_over_sorted_members() {
+    fn the_published_key_is_the_one_that_signs() {
         let row = SigningKey::generate(Timestamp::from_secs(0)).unwrap();
-        let members = SigningKey::from_row(&row).unwrap().pair.required_members();
-        let (x, y) = (
-            members["x"].as_str().unwrap(),
-            members["y"].as_str().unwrap(),
-        );
-        assert_eq!((x.len(), y.len()), (43, 43));
-        assert_eq!(
-            members.to_string(),
-            format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)
-        );
+        let key = SigningKey::from_row(&row).unwrap();
+        let published = serde_json::to_vec(key.public_jwk()).unwrap();
+        let set = format!(r#"{{"keys":[{}]}}"#, String::from_utf8(published).unwrap());
+        let keys = sessionmint_oauth::jwk::VerificationKeys::parse(set.as_bytes()).unwrap();
+        let names: Vec<&str> = keys.iter().map(|(kid, _)| kid).collect();
+        assert_eq!(names, [row.kid.as_str()]);
     }
 }
