@@ -15,14 +15,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt as _;
 
 pub use signals::Signals;
@@ -30,9 +29,6 @@ pub use start::{StartError, authenticator, start};
 
 /// How long requests in flight may take to finish once the service is told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
-
-/// How long a request may take, its body included. Longer than the longest wait for a password hash.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a connection may stay without a whole request header. More than the 60 s that proxies keep idle connections
 /// by default, or a renewal could meet a connection that is just being closed.
@@ -107,7 +103,10 @@ fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
+    let begun = Arc::new(Notify::new());
+    let first = Arc::clone(&begun);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        first.notify_one();
         answer(router.clone(), peer, request)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -125,7 +124,14 @@ fn connection(
         .into_owned();
     let connection = connections.watch(connection);
     async move {
-        if let Err(error) = connection.await {
+        let mut connection = std::pin::pin!(connection);
+        // hyper's own timeout begins once it knows the protocol; who says nothing, or half a word, would stay for ever.
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = begun.notified() => connection.await,
+            () = tokio::time::sleep(HEADER_TIMEOUT) => return,
+        };
+        if let Err(error) = ended {
             // Peers that hang up and probes that speak something else: daily business.
             tracing::debug!(%peer, error = %error, "connection ended early");
         }
@@ -139,8 +145,54 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
-    match tokio::time::timeout(REQUEST_TIMEOUT, router.oneshot(request)).await {
-        Ok(answer) => answer,
-        Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
+    router.oneshot(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// What the peer of a connection gets that says `words`, and after how many seconds the connection is closed.
+    async fn say(words: &[u8]) -> (Vec<u8>, u64) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (peer, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (mut peer, (stream, address)) = (peer.unwrap(), accepted.unwrap());
+        let router = Router::new().route("/", get(|| async { "here" }));
+        let connections = GracefulShutdown::new();
+        tokio::spawn(connection(stream, address, router, &connections));
+        peer.write_all(words).await.unwrap();
+        tokio::time::pause();
+        let before = tokio::time::Instant::now();
+        let mut heard = Vec::new();
+        let limit = Duration::from_secs(24 * 3600);
+        let closed = tokio::time::timeout(limit, peer.read_to_end(&mut heard)).await;
+        closed.expect("the connection stays open").unwrap();
+        (heard, before.elapsed().as_secs())
+    }
+
+    #[tokio::test]
+    async fn c152_a_connection_that_asks_for_nothing_does_not_keep_its_place() {
+        for words in [
+            &b""[..],
+            b"P",
+            b"PRI * HTTP/2.0\r\n",
+            b"GET / HTTP/1.1\r\nHost",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+        ] {
+            let (_, secs) = say(words).await;
+            assert_eq!(secs, HEADER_TIMEOUT.as_secs(), "{words:?}");
+            tokio::time::resume();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_kept_alive_is_closed_when_it_falls_silent() {
+        let (heard, secs) = say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(heard.ends_with(b"here"), "{heard:?}");
+        assert_eq!(secs, HEADER_TIMEOUT.as_secs());
     }
 }

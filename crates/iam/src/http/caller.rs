@@ -17,6 +17,8 @@ pub(super) enum Caller {
     Client(Box<BrowserClient>),
     /// It is nobody's, or no origin at all.
     Refused(String),
+    /// It is the service's own.
+    Own,
     /// It is a client's, but this is no script's `fetch`: a navigation, a form, an image, or a page of another site.
     NotFetch,
     /// The store could not say.
@@ -62,8 +64,14 @@ impl KnownOrigins {
 }
 
 impl Caller {
-    /// Looks the origin up, byte for byte.
-    pub(super) async fn of(headers: &HeaderMap, store: &dyn Store, known: &KnownOrigins) -> Self {
+    /// Looks the origin up, byte for byte. `own` is the service's, which is no client's whatever the store says: every
+    /// service on that host could serve a page that mints.
+    pub(super) async fn of(
+        headers: &HeaderMap,
+        own: &str,
+        store: &dyn Store,
+        known: &KnownOrigins,
+    ) -> Self {
         let mut fields = headers.get_all(header::ORIGIN).iter();
         let (field, more) = (fields.next(), fields.next());
         let Some(field) = field else {
@@ -77,6 +85,9 @@ impl Caller {
         let Some(origin) = origin else {
             return Self::Refused(printable(field));
         };
+        if origin.as_str() == own {
+            return Self::Own;
+        }
         match store.client_by_origin(origin.as_str()).await {
             Ok(Some(client)) => {
                 known.set(origin.as_str(), true);
@@ -109,6 +120,7 @@ impl Caller {
             Self::Client(client) => Ok(client),
             Self::NoOrigin => Err(NotAllowed::NoOrigin),
             Self::Refused(origin) => Err(NotAllowed::Origin(origin.clone())),
+            Self::Own => Err(NotAllowed::OwnOrigin),
             Self::NotFetch => Err(NotAllowed::NotFetch),
             Self::Unknown { .. } => Err(NotAllowed::Unavailable),
         }
@@ -124,6 +136,11 @@ pub(super) enum NotAllowed {
     /// Its origin is no client's.
     #[error("the origin is no client's; to allow it: {}", allow_command(.0))]
     Origin(String),
+    /// Its origin is the service's own.
+    #[error(
+        "the origin is the service's own, from which nothing may mint: a page needs a host of its own"
+    )]
+    OwnOrigin,
     /// It is a navigation, a form, an image, or comes from another site.
     #[error("not a script's fetch from the same site (Sec-Fetch headers)")]
     NotFetch,

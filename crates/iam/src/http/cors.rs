@@ -35,7 +35,13 @@ pub(super) async fn layer(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let mut caller = Caller::of(request.headers(), &*app.store, &app.known_origins).await;
+    let mut caller = Caller::of(
+        request.headers(),
+        app.config.issuer.origin(),
+        &*app.store,
+        &app.known_origins,
+    )
+    .await;
     if cors.credentials {
         caller = caller.only_fetch(request.headers());
     }
@@ -97,7 +103,9 @@ fn preflight(caller: &Caller, cors: Cors) -> Response {
             response
         }
         Caller::Unknown { was_allowed: false } => Problem::unavailable().into_response(),
-        Caller::NoOrigin | Caller::NotFetch => Problem::origin_refused().into_response(),
+        Caller::NoOrigin | Caller::NotFetch | Caller::Own => {
+            Problem::origin_refused().into_response()
+        }
         Caller::Refused(origin) => {
             tracing::warn!(cause = %NotAllowed::Origin(origin.clone()), "preflight refused");
             Problem::origin_refused().into_response()

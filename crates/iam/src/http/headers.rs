@@ -1,5 +1,7 @@
 //! What is true of every request and every answer.
 
+use std::time::Duration;
+
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -27,6 +29,20 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
         .into_response();
     }
     next.run(request).await
+}
+
+/// How long a request may take, its body included. Longer than the longest wait for a password hash.
+const MAX_TIME: Duration = Duration::from_secs(30);
+
+/// Ends what takes too long.
+pub(super) async fn deadline(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(MAX_TIME, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::error!("a request was not answered within {} s", MAX_TIME.as_secs());
+            Problem::unavailable().into_response()
+        }
+    }
 }
 
 /// Nothing here is a document: no answer may be cached, sniffed, framed or run. Only caching may be said otherwise.

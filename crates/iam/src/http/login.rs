@@ -230,7 +230,10 @@ impl IntoResponse for LoginError {
             | Self::Store(_)
             | Self::Random(_) => Problem::unavailable(),
             Self::NotAllowed(
-                NotAllowed::NoOrigin | NotAllowed::Origin(_) | NotAllowed::NotFetch,
+                NotAllowed::NoOrigin
+                | NotAllowed::Origin(_)
+                | NotAllowed::OwnOrigin
+                | NotAllowed::NotFetch,
             ) => Problem::origin_refused(),
             Self::UnsupportedMediaType => {
                 let detail = "send the credentials as application/json";

@@ -66,7 +66,10 @@ impl IntoResponse for LogoutError {
         match self {
             Self::NotAllowed(NotAllowed::Unavailable) | Self::Store(_) => Problem::unavailable(),
             Self::NotAllowed(
-                NotAllowed::NoOrigin | NotAllowed::Origin(_) | NotAllowed::NotFetch,
+                NotAllowed::NoOrigin
+                | NotAllowed::Origin(_)
+                | NotAllowed::OwnOrigin
+                | NotAllowed::NotFetch,
             ) => Problem::origin_refused(),
         }
         .into_response()

@@ -1,7 +1,8 @@
 //! The service over HTTP: which path leads to which handler, and what is true of every answer.
 //!
-//! One endpoint a file. Around the handlers, from the outside: security headers, a limit on the size of request headers,
-//! a net for panics; and around each endpoint that browsers call, [`cors`], which also finds out whose origin calls.
+//! One endpoint a file. Around the handlers, from the outside: security headers and a net for panics; around each
+//! endpoint that browsers call, [`cors`], which also finds out whose origin calls; and within that, so that a script can
+//! read the refusal, the limits on the size of request headers and on time.
 
 mod answer;
 mod bearer;
@@ -88,15 +89,18 @@ pub fn router(app: Arc<App>) -> Router {
         )
         .route(
             &path("/.well-known/jwks.json"),
-            get(discovery::jwks).fallback(method_not_allowed),
+            get(discovery::jwks)
+                .fallback(method_not_allowed)
+                .layer(middleware::from_fn(headers::limit)),
         )
         .route(
             &metadata::well_known_path(issuer),
-            get(discovery::metadata).fallback(method_not_allowed),
+            get(discovery::metadata)
+                .fallback(method_not_allowed)
+                .layer(middleware::from_fn(headers::limit)),
         )
         .fallback(not_found)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(headers::limit))
         .layer(middleware::map_response(headers::secure))
         .with_state(app)
 }
@@ -111,6 +115,8 @@ fn browser_endpoint(
     routes
         .fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(headers::deadline))
+        .layer(middleware::from_fn(headers::limit))
         .layer(middleware::from_fn_with_state(
             (Arc::clone(app), cors),
             cors::layer,

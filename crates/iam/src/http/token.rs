@@ -219,7 +219,10 @@ impl TokenError {
                 ErrorCode::TemporarilyUnavailable,
             ),
             Self::NotAllowed(
-                NotAllowed::NoOrigin | NotAllowed::Origin(_) | NotAllowed::NotFetch,
+                NotAllowed::NoOrigin
+                | NotAllowed::Origin(_)
+                | NotAllowed::OwnOrigin
+                | NotAllowed::NotFetch,
             ) => (StatusCode::FORBIDDEN, ErrorCode::AccessDenied),
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -320,7 +323,9 @@ impl LogLine {
 impl TokenError {
     fn outcome(&self) -> &'static str {
         match self {
-            Self::NotAllowed(NotAllowed::NoOrigin | NotAllowed::Origin(_)) => "origin_refused",
+            Self::NotAllowed(
+                NotAllowed::NoOrigin | NotAllowed::Origin(_) | NotAllowed::OwnOrigin,
+            ) => "origin_refused",
             Self::NotAllowed(NotAllowed::NotFetch) => "fetch_refused",
             Self::Throttled { .. } => "throttled",
             _ => self.status_and_code().1.as_str(),

@@ -2,7 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request, header};
-use sessionmint_iam::testing::{ORIGIN, mint_request, sign_in_request};
+use sessionmint_iam::testing::{ORIGIN, RESOURCE, mint_request, sign_in_request, web_client};
+use sessionmint_oauth::BrowserClient;
+use sessionmint_store::ReplaceClient;
 
 use crate::logs::capture_logs;
 use crate::support::{PASSWORD, assert_denied, assert_minted, logout_request, signed_in};
@@ -180,6 +182,43 @@ async fn the_login_preflight_lets_json_through_and_the_account_one_a_token() {
             "{path}"
         );
     }
+}
+
+/// Pages of every service on the API's host would have it. The service refuses to start with such a client, but one can
+/// be written to the database later, by whoever does not know the issuer.
+#[tokio::test]
+async fn c003_the_services_own_origin_is_no_clients_whatever_the_database_says() {
+    let (service, _, cookie) = signed_in().await;
+    let client = BrowserClient {
+        origins: vec![ORIGIN.to_owned(), RESOURCE.to_owned()],
+        ..web_client()
+    };
+    let replaced = service.app.store.replace_client(client).await;
+    assert_eq!(replaced, Ok(ReplaceClient::Replaced));
+    let logs = capture_logs();
+    for request in [
+        mint_request(&cookie, ""),
+        sign_in_request("ada", PASSWORD),
+        logout_request(&cookie),
+    ] {
+        let mut preflight = set(request, header::ORIGIN, RESOURCE);
+        let path = preflight.uri().to_string();
+        *preflight.method_mut() = Method::OPTIONS;
+        assert_denied(&service.send(preflight).await, &path);
+    }
+    for request in [
+        mint_request(&cookie, ""),
+        sign_in_request("ada", PASSWORD),
+        logout_request(&cookie),
+    ] {
+        let path = request.uri().to_string();
+        let answer = service.send(set(request, header::ORIGIN, RESOURCE)).await;
+        assert_denied(&answer, &path);
+    }
+    assert_minted(&service.mint(&cookie, "").await);
+    let text = logs.text();
+    assert!(text.contains("outcome=origin_refused"), "{text}");
+    assert!(!text.contains("--add-origin"), "{text}");
 }
 
 #[tokio::test]

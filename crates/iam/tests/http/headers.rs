@@ -187,5 +187,35 @@ async fn the_header_limit_leaves_ordinary_requests_alone() {
         .insert("x-padding", "x".repeat(32 * 1024).parse().unwrap());
     let answer = service.send(request).await;
     assert_eq!(answer.status, 431);
+    assert_eq!(
+        answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN),
+        ORIGIN,
+        "readable, so not taken for a refused origin"
+    );
     assert_safe(&answer, "431");
+}
+
+/// An authenticator that never answers.
+struct Hangs;
+
+#[async_trait]
+impl Authenticator for Hangs {
+    async fn authenticate(
+        &self,
+        _: Credentials<'_>,
+        _: Timestamp,
+    ) -> Result<Authenticated, AuthenticateError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_a_temporary_fault_that_scripts_can_read() {
+    let service = TestService::start_with(|_| {}, Some(Arc::new(Hangs))).await;
+    tokio::time::pause();
+    let answer = service.try_sign_in("ada", PASSWORD).await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header(header::RETRY_AFTER), "2");
+    assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), ORIGIN);
+    assert_safe(&answer, "503");
 }
