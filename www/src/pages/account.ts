@@ -3,7 +3,7 @@
 import type { Config } from "../config.ts";
 import type { Session } from "../session.ts";
 import { h, setText } from "../dom.ts";
-import { errorLine, explainStatus, heading, type Page } from "./page.ts";
+import { callerOf, errorLine, heading, type Page } from "./page.ts";
 
 interface SessionRow {
   id: string;
@@ -21,16 +21,7 @@ export function accountPage(session: Session, config: Config, signOut: () => voi
   const endOthers = h("button", { type: "button", "data-testid": "end-others" }, "End all others");
   endOthers.disabled = true;
 
-  const call = async (label: string, url: string, init?: RequestInit): Promise<Response | undefined> => {
-    try {
-      const response = await session.call(label, url, init);
-      setText(error, response.ok ? "" : explainStatus(response.status));
-      return response.ok ? response : undefined;
-    } catch {
-      setText(error, explainStatus(0));
-      return undefined;
-    }
-  };
+  const call = callerOf(session, error);
   const load = async () => {
     const response = await call("session list", sessions);
     if (!response) return;

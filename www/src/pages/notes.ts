@@ -1,8 +1,8 @@
 // The protected page: notes that a real service stores, called with the token.
 import type { Config } from "../config.ts";
 import type { Session } from "../session.ts";
-import { h, icon, setText } from "../dom.ts";
-import { errorLine, explainStatus, heading, type Page } from "./page.ts";
+import { h, icon } from "../dom.ts";
+import { callerOf, errorLine, heading, type Page } from "./page.ts";
 
 interface Note {
   id: string;
@@ -28,22 +28,7 @@ export function notesPage(session: Session, config: Config): Page {
   });
   const add = h("button", { type: "submit", class: "primary", "data-testid": "note-add" }, "Add");
 
-  /** One call, with what went wrong told on the page. `undefined` when it did. */
-  const call = async (label: string, url: string, init?: RequestInit): Promise<Response | undefined> => {
-    let status = 0;
-    try {
-      const response = await session.call(label, url, init);
-      if (response.ok) {
-        setText(error, "");
-        return response;
-      }
-      status = response.status;
-    } catch {
-      status = 0;
-    }
-    setText(error, explainStatus(status));
-    return undefined;
-  };
+  const call = callerOf(session, error);
   const load = async () => {
     const response = await call("notes list", notes);
     if (!response) return;
