@@ -9,7 +9,7 @@ import { watchWire } from "./trace/wire.ts";
 try {
   const config = await loadConfig();
   const trace = new Trace();
-  watchWire(config.api, config.iam, (entry) => trace.request(entry));
+  watchWire(config.api, config.iam, (kind) => trace.request(kind));
   new App(config, new Session(config, trace), trace).start();
 } catch (error) {
   document.body.append(

@@ -1,5 +1,5 @@
 // Everything the panels show: steps, tokens, counters and a log, with one notification for all of them.
-import type { WireEntry, WireKind } from "./wire.ts";
+import type { WireKind } from "./wire.ts";
 import { Steps } from "./steps.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -59,9 +59,9 @@ export class Trace {
     });
   }
 
-  request(entry: WireEntry): void {
+  request(kind: WireKind): void {
     this.change(() => {
-      this.requests[entry.kind] += 1;
+      this.requests[kind] += 1;
     });
   }
 }

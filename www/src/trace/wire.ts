@@ -4,21 +4,12 @@
 /** What a request was for. */
 export type WireKind = "token" | "login" | "notes" | "account";
 
-export interface WireEntry {
-  kind: WireKind;
-  /** Milliseconds on the page's monotonic clock. */
-  at: number;
-  durationMs: number;
-  /** HTTP status; 0 when there was no answer or the browser does not tell. */
-  status: number;
-}
-
 /** Calls `seen` for every finished request to the API host that belongs to the flow. */
-export function watchWire(api: string, iam: string, seen: (entry: WireEntry) => void): void {
+export function watchWire(api: string, iam: string, seen: (kind: WireKind) => void): void {
   const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries() as PerformanceResourceTiming[]) {
+    for (const entry of list.getEntries()) {
       const kind = kindOf(entry.name, api, iam);
-      if (kind) seen({ kind, at: entry.startTime, durationMs: entry.duration, status: entry.responseStatus ?? 0 });
+      if (kind) seen(kind);
     }
   });
   observer.observe({ type: "resource", buffered: true });
