@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::origin::Origin;
+
 /// The public address of an IAM service, e.g. `https://api.example.com/iam`. Kept and compared byte for byte; it is the
 /// `iss` of every token, and its path is the base path of the endpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,7 +18,7 @@ pub struct Issuer {
 pub enum InvalidIssuer {
     /// Neither `https://…` nor `http://` to this machine.
     #[error(
-        "an issuer starts with `https://`; `http://` is only for localhost, *.localhost and 127.0.0.1"
+        "an issuer starts with `https://`; `http://` is only for localhost, *.localhost, 127.0.0.1 and [::1]"
     )]
     Scheme,
     /// The host or port is not in the form that a browser gives an origin.
@@ -52,36 +54,19 @@ impl FromStr for Issuer {
     type Err = InvalidIssuer;
 
     fn from_str(value: &str) -> Result<Self, InvalidIssuer> {
-        let (default_port, rest) = match (
-            value.strip_prefix("https://"),
-            value.strip_prefix("http://"),
-        ) {
-            (Some(rest), _) => ("443", rest),
-            (_, Some(rest)) => ("80", rest),
-            (None, None) => return Err(InvalidIssuer::Scheme),
-        };
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
-        };
-        let label = |label: &str| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        };
-        let port_ok = port.is_none_or(|port| {
-            port != default_port
-                && !port.starts_with('0')
-                && port.bytes().all(|b| b.is_ascii_digit())
-                && port.parse::<u16>().is_ok()
-        });
-        if !host.split('.').all(label) || !port_ok {
-            return Err(InvalidIssuer::Host);
-        }
-        let here = host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1";
-        if value.starts_with("http://") && !here {
+        let (_, rest) = value
+            .split_once("://")
+            .filter(|(scheme, _)| matches!(*scheme, "https" | "http"))
+            .ok_or(InvalidIssuer::Scheme)?;
+        let path = rest
+            .find(['/', '?', '#'])
+            .and_then(|at| rest.get(at..))
+            .unwrap_or_default();
+        let origin = value
+            .strip_suffix(path)
+            .and_then(|origin| Origin::parse(origin.as_bytes()))
+            .ok_or(InvalidIssuer::Host)?;
+        if origin.scheme() == "http" && !origin.is_local() {
             return Err(InvalidIssuer::Scheme);
         }
         let segment = |segment: &str| {

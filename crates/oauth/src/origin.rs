@@ -4,7 +4,9 @@
 //! `api.example.com`), so only the exact origin tells the app from its neighbours.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// The longest origin: a scheme, a host name of 253 characters (RFC 1035 §2.3.4) and a port.
 const MAX_LEN: usize = 300;
 
 /// A serialized web origin (RFC 6454 §6.2) in the one form that browsers send: `https://ui.example.com`, lower case, no
@@ -24,11 +26,7 @@ impl<'a> Origin<'a> {
                 (None, Some(rest)) => (rest, "80"),
                 (None, None) => return None,
             };
-        let (host, port) = match authority.rsplit_once(':') {
-            // The last colon of `[::1]` is not a port's.
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (authority, None),
-        };
+        let (host, port) = split_port(authority);
         let port_ok = port.is_none_or(|port| {
             let digits = port.bytes().all(|b| b.is_ascii_digit());
             digits && port != default_port && !port.starts_with('0') && port.parse::<u16>().is_ok()
@@ -40,11 +38,36 @@ impl<'a> Origin<'a> {
     pub fn as_str(self) -> &'a str {
         self.0
     }
+
+    /// `https` or `http`.
+    pub fn scheme(self) -> &'a str {
+        self.0.split("://").next().unwrap_or_default()
+    }
+
+    /// The host without the port; an IPv6 address in its brackets.
+    pub fn host(self) -> &'a str {
+        let authority = self.0.split("://").nth(1).unwrap_or_default();
+        split_port(authority).0
+    }
+
+    /// Whether it can only be this very machine. Browsers resolve `localhost` and everything below it to loopback.
+    pub fn is_local(self) -> bool {
+        let host = self.host();
+        matches!(host, "localhost" | "127.0.0.1" | "[::1]") || host.ends_with(".localhost")
+    }
 }
 
 impl fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
+    }
+}
+
+fn split_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.rsplit_once(':') {
+        // The last colon of `[::1]` is not a port's.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
     }
 }
 
@@ -54,13 +77,22 @@ fn host_ok(host: &str) -> bool {
         .and_then(|rest| rest.strip_suffix(']'))
     {
         return address
-            .bytes()
-            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b':' | b'.'))
-            && address.parse::<std::net::Ipv6Addr>().is_ok();
+            .parse::<Ipv6Addr>()
+            .is_ok_and(|parsed| parsed.to_string() == address);
     }
-    let char_ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
-    host.split('.')
-        .all(|label| !label.is_empty() && label.bytes().all(char_ok))
+    let label_ok = |label: &str| {
+        let char_ok =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(char_ok)
+    };
+    // A last label of digits makes browsers read an IPv4 address.
+    let numeric = host
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    host.len() <= 253
+        && host.split('.').all(label_ok)
+        && (!numeric || host.parse::<Ipv4Addr>().is_ok())
 }
 
 /// The Fetch Metadata headers of a request (<https://www.w3.org/TR/fetch-metadata/>); `None` where one is absent, as in
@@ -111,6 +143,37 @@ mod tests {
     }
 
     #[test]
+    fn its_parts_are_told() {
+        for (origin, scheme, host, is_local) in [
+            (
+                "https://ui.example.com:8443",
+                "https",
+                "ui.example.com",
+                false,
+            ),
+            ("http://[::1]:8080", "http", "[::1]", true),
+            (
+                "http://ui.app.localhost:4180",
+                "http",
+                "ui.app.localhost",
+                true,
+            ),
+            (
+                "http://localhost.example.com",
+                "http",
+                "localhost.example.com",
+                false,
+            ),
+        ] {
+            let origin = Origin::parse(origin.as_bytes()).unwrap();
+            assert_eq!(
+                (origin.scheme(), origin.host(), origin.is_local()),
+                (scheme, host, is_local)
+            );
+        }
+    }
+
+    #[test]
     fn c034_everything_else_is_not() {
         for bad in [
             "",
@@ -139,6 +202,10 @@ mod tests {
             "chrome-extension://abc",
             "https://[::1",
             "https://[FE80::1]",
+            "https://[0:0:0:0:0:0:0:1]",
+            "https://1.2.3",
+            "https://1.2.3.4.5",
+            "https://ui.example.com:0",
             "https://ui.example.com\u{e9}",
         ] {
             assert_eq!(Origin::parse(bad.as_bytes()), None, "{bad}");

@@ -1,69 +1,61 @@
 //! Checks what an operator writes for a client: origins and resources.
 
+use std::net::Ipv4Addr;
+
 use sessionmint_oauth::Issuer;
+use sessionmint_oauth::origin::Origin;
 
 /// Accepts an origin exactly as a browser serializes it (RFC 6454 §6.2), since it is compared byte for byte.
 pub(super) fn parse_origin(value: &str) -> Result<String, String> {
+    match Origin::parse(value.as_bytes()) {
+        Some(origin) if origin.scheme() == "http" && !origin.is_local() => Err(format!(
+            "over http the session cookie is not sent to an https service, and anybody on the way could read tokens; use \
+             `{}` (http is for localhost, *.localhost, 127.0.0.1 and [::1])",
+            value.replacen("http", "https", 1)
+        )),
+        Some(_) => Ok(value.to_owned()),
+        None => Err(why_no_origin(value)),
+    }
+}
+
+/// What is wrong with it, and what would be right.
+fn why_no_origin(value: &str) -> String {
     let example = "an origin is `https://ui.example.com` or `http://localhost:5173`";
     if value == "null" {
-        return Err(format!(
-            "`null` is the origin of every sandboxed page and local file; {example}"
-        ));
+        return format!("`null` is the origin of every sandboxed page and local file; {example}");
     }
     if value.contains('*') {
-        return Err(format!(
-            "origins are compared exactly, there are no wildcards; {example}"
-        ));
+        return format!("origins are compared exactly, there are no wildcards; {example}");
     }
-    let (scheme, rest) = value
-        .split_once("://")
-        .ok_or_else(|| format!("the scheme is missing; {example}"))?;
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return format!("the scheme is missing; {example}");
+    };
     let default_port = match scheme {
-        "https" => "443",
-        "http" => "80",
+        "https" => ":443",
+        "http" => ":80",
         _ => {
-            return Err(format!(
+            return format!(
                 "the scheme is `https`, or `http` on this machine, in lower case; {example}"
-            ));
+            );
         }
     };
-    if let Some(at) = rest.find(['/', '?', '#']) {
-        let origin = format!("{scheme}://{}", rest.get(..at).unwrap_or_default());
-        return Err(format!(
-            "an origin ends after host and port, with no `/`; write `{origin}`"
-        ));
+    if let Some((authority, _)) = rest.split_once(['/', '?', '#']) {
+        return format!(
+            "an origin ends after host and port, with no `/`; write `{scheme}://{authority}`"
+        );
     }
-    let (host, port) = split_port(rest);
-    if let Some(port) = port {
-        if port == default_port {
-            return Err(format!(
-                "browsers leave the default port out; write `{scheme}://{host}`"
-            ));
-        }
-        let number = port
-            .parse::<u16>()
-            .is_ok_and(|number| number > 0 && number.to_string() == port);
-        if !number {
-            return Err(format!("`{port}` is no port; {example}"));
-        }
+    if let Some(host) = rest.strip_suffix(default_port) {
+        return format!("browsers leave the default port out; write `{scheme}://{host}`");
     }
-    if host != host.to_lowercase() {
-        return Err(format!(
+    if rest != rest.to_lowercase() {
+        return format!(
             "browsers write hosts in lower case; write `{}`",
             value.to_lowercase()
-        ));
+        );
     }
-    if !is_host(host) {
-        return Err(format!(
-            "`{host}` is no host name as browsers write it (letters, digits, `-` and `.`; xn-- for others); {example}"
-        ));
-    }
-    if scheme == "http" && !is_local(host) {
-        return Err(format!(
-            "over http the session cookie is not sent to an https service, and anybody on the way could read tokens; use `https://{rest}` (http is for localhost, *.localhost and 127.0.0.1)"
-        ));
-    }
-    Ok(value.to_owned())
+    format!(
+        "`{rest}` is no host name and port as browsers write them (letters, digits, `-` and `.`; xn-- for others); {example}"
+    )
 }
 
 /// Accepts a resource indicator (RFC 8707 §2): an absolute URI without a fragment.
@@ -94,13 +86,14 @@ pub(super) fn parse_resource(value: &str) -> Result<String, String> {
         return Err(format!("it is no absolute URI; {example}"));
     }
     if matches!(scheme, "http" | "https") {
-        let host = rest
+        let authority = rest
             .strip_prefix("//")
-            .and_then(|rest| rest.split(['/', '?']).next())
-            .map(|host| split_port(host).0);
-        if !host.is_some_and(is_host) {
+            .and_then(|rest| rest.split(['/', '?']).next());
+        let origin = format!("{scheme}://{}", authority.unwrap_or_default());
+        if Origin::parse(origin.as_bytes()).is_none() {
             return Err(format!(
-                "its host is missing or not in the form that browsers write (lower case, no user name); {example}"
+                "its host is missing or not in the form that browsers write (lower case, no user name, no default port); \
+                 {example}"
             ));
         }
     }
@@ -109,70 +102,25 @@ pub(super) fn parse_resource(value: &str) -> Result<String, String> {
 
 /// Why the session cookie of this issuer will never be sent from pages of this origin, if that can be told.
 pub(super) fn cross_site(issuer: &Issuer, origin: &str) -> Option<String> {
-    let (issuer_scheme, issuer_host) = split_origin(issuer.origin())?;
-    let (scheme, host) = split_origin(origin)?;
+    let service = Origin::parse(issuer.origin().as_bytes())?;
+    let page = Origin::parse(origin.as_bytes())?;
     let site = |host: &str| {
         // The registrable domain has at least two labels; which names have more is not known here.
         let labels: Vec<&str> = host.rsplit('.').take(2).collect();
-        if is_numeric(host) || labels.len() < 2 {
+        let is_address = host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok();
+        if is_address || labels.len() < 2 {
             host.to_owned()
         } else {
             labels.join(".")
         }
     };
-    if scheme == issuer_scheme && site(host) == site(issuer_host) {
+    if page.scheme() == service.scheme() && site(page.host()) == site(service.host()) {
         return None;
     }
     Some(format!(
-        "{origin} and {} are different sites, so browsers will not send the session cookie: sign-in will not last. UI and \
-         API must share scheme and registrable domain, e.g. https://ui.example.com and https://api.example.com",
-        issuer.origin()
+        "{page} and {service} are different sites, so browsers will not send the session cookie: sign-in will not last. \
+         UI and API must share scheme and registrable domain, e.g. https://ui.example.com and https://api.example.com"
     ))
-}
-
-fn split_origin(origin: &str) -> Option<(&str, &str)> {
-    let (scheme, rest) = origin.split_once("://")?;
-    Some((scheme, split_port(rest).0))
-}
-
-fn split_port(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        // The colons of an IPv6 address are within brackets.
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    }
-}
-
-fn is_numeric(host: &str) -> bool {
-    host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok()
-}
-
-fn is_host(host: &str) -> bool {
-    if let Some(v6) = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
-        return v6
-            .parse::<std::net::Ipv6Addr>()
-            .is_ok_and(|address| address.to_string() == v6);
-    }
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
-    };
-    // A last label of digits makes browsers read an IPv4 address.
-    let last_is_number = host
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
-    host.len() <= 253 && host.split('.').all(label) && (!last_is_number || is_numeric(host))
-}
-
-fn is_local(host: &str) -> bool {
-    host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1" || host == "[::1]"
 }
 
 #[cfg(test)]
@@ -211,9 +159,9 @@ mod tests {
                 "write `https://ui.example.com`",
             ),
             ("http://localhost:80", "write `http://localhost`"),
-            ("https://ui.example.com:0", "no port"),
-            ("https://ui.example.com:08443", "no port"),
-            ("https://ui.example.com:", "no port"),
+            ("https://ui.example.com:0", "no host name and port"),
+            ("https://ui.example.com:08443", "no host name and port"),
+            ("https://ui.example.com:", "no host name and port"),
             ("https://user@ui.example.com", "no host name"),
             ("https://ui..example.com", "no host name"),
             ("https://ui.example.com.", "no host name"),
@@ -249,6 +197,7 @@ mod tests {
             "https://a b",
             "1x:y",
             "https://u@h.example",
+            "https://h.example:443",
         ] {
             assert!(parse_resource(bad).is_err(), "{bad}");
         }
