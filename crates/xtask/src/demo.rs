@@ -49,6 +49,11 @@ pub(crate) fn build() -> Result<()> {
         sh::quiet(&mut npm::npm(&www, ["run", "--silent", "build"]))
     })?;
     sh::step("building the services (the first time takes two to four minutes)");
+    services()
+}
+
+/// Builds both binaries.
+pub(crate) fn services() -> Result<()> {
     sh::run(&mut sh::cmd(
         "cargo",
         [

@@ -6,25 +6,24 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 /// Runs `work` unless `outputs` exist and `inputs` (files, or folders read whole) are as they were after the last run.
-/// Says whether it ran.
 pub(crate) fn unless(
     name: &str,
     inputs: &[PathBuf],
     outputs: &[PathBuf],
     work: impl FnOnce() -> Result<()>,
-) -> Result<bool> {
+) -> Result<()> {
     let stamp = crate::sh::target().join("xtask").join(name);
     let fingerprint = fingerprint(inputs)?;
     let unchanged = std::fs::read_to_string(&stamp).is_ok_and(|old| old == fingerprint);
     if unchanged && outputs.iter().all(|path| path.exists()) {
-        return Ok(false);
+        return Ok(());
     }
     work()?;
     if let Some(folder) = stamp.parent() {
         std::fs::create_dir_all(folder)?;
     }
     std::fs::write(&stamp, fingerprint)?;
-    Ok(true)
+    Ok(())
 }
 
 fn fingerprint(inputs: &[PathBuf]) -> Result<String> {

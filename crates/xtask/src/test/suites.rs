@@ -1,7 +1,7 @@
 //! The suites of tests, from pure Rust to real browsers.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -44,17 +44,7 @@ pub(super) fn all() -> Vec<Suite> {
 
 fn rust() -> Result<Counts> {
     // The cross-crate tests start the binaries themselves.
-    sh::run(&mut sh::cmd(
-        "cargo",
-        [
-            "build",
-            "--locked",
-            "-p",
-            "sessionmint-iam",
-            "-p",
-            "sessionmint-demo",
-        ],
-    ))?;
+    demo::services()?;
     let output = sh::output(&mut sh::cmd(
         "cargo",
         ["test", "--locked", "--workspace", "--no-fail-fast"],
@@ -83,7 +73,7 @@ fn package_types() -> Result<Counts> {
 
 fn package_node() -> Result<Counts> {
     package::build()?;
-    node("crates/browser", &["test/"])
+    node("crates/browser", "test", None)
 }
 
 fn app() -> Result<Counts> {
@@ -92,7 +82,7 @@ fn app() -> Result<Counts> {
     let www = sh::root().join("www");
     sh::run(&mut npm::npm(&www, ["run", "--silent", "typecheck"]))?;
     let mut counts = Counts::success();
-    counts += node("www", &["test/"])?;
+    counts += node("www", "test", None)?;
     Ok(counts)
 }
 
@@ -100,7 +90,7 @@ fn service() -> Result<Counts> {
     demo::build()?;
     npm::install("tests")?;
     let python = python()?;
-    node_with("tests", &["service/"], &[("PYTHON", python)])
+    node("tests", "service", Some(("PYTHON", &python)))
 }
 
 fn chromium() -> Result<Counts> {
@@ -115,7 +105,7 @@ fn browser(name: &str) -> Result<Counts> {
     demo::build()?;
     npm::install("tests")?;
     debian::browsers()?;
-    node_with("tests", &["browser/"], &[("BROWSER", PathBuf::from(name))])
+    node("tests", "browser", Some(("BROWSER", Path::new(name))))
 }
 
 /// A Python with the JOSE libraries that check our tokens, in a folder of its own.
@@ -145,20 +135,15 @@ pub(super) fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-fn node(folder: &str, patterns: &[&str]) -> Result<Counts> {
-    node_with(folder, patterns, &[])
-}
-
-/// Runs the `*.test.mjs` files below `folder/pattern`, one after the other, and shows the output of a failed run.
-fn node_with(folder: &str, patterns: &[&str], env: &[(&str, PathBuf)]) -> Result<Counts> {
+/// Runs the `*.test.mjs` files in `tests` of `folder`, one after the other, with one more variable if given. Shows the
+/// output of a failed run.
+fn node(folder: &str, tests: &str, variable: Option<(&str, &Path)>) -> Result<Counts> {
     let folder = sh::root().join(folder);
     let mut files = Vec::new();
-    for pattern in patterns {
-        for entry in std::fs::read_dir(folder.join(pattern))? {
-            let path = entry?.path();
-            if path.to_string_lossy().ends_with(".test.mjs") {
-                files.push(path);
-            }
+    for entry in std::fs::read_dir(folder.join(tests))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
         }
     }
     files.sort();
@@ -170,9 +155,7 @@ fn node_with(folder: &str, patterns: &[&str], env: &[(&str, PathBuf)]) -> Result
         .args(&files)
         .current_dir(&folder)
         .env("SESSIONMINT_TARGET", sh::target());
-    for (name, value) in env {
-        command.env(name, value);
-    }
+    command.envs(variable);
     let output = sh::output(&mut command)?;
     let text = String::from_utf8_lossy(&output.stdout);
     let counts = Counts::of_node(&text);
