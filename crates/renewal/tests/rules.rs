@@ -745,6 +745,21 @@ fn c138_a_wall_clock_set_back_does_not_lengthen_a_token() {
 }
 
 #[test]
+fn c138_a_monotonic_clock_that_goes_back_is_taken_as_standing_still() {
+    let mut tab = Tab::signed_in();
+    tab.tick(200_000);
+    let latest = tab.now.mono;
+    tab.now.mono -= 150_000;
+    tab.on(Event::Wanted { waiter: 2, key: 1 });
+    let actions = tab.minted(2, 300);
+    assert!(
+        actions.iter().any(
+            |a| matches!(a, Action::Hold { key: 1, ends, .. } if ends.mono == latest + 300_000)
+        )
+    );
+}
+
+#[test]
 fn c138_renewal_ahead_is_spread_by_dice_and_bounded() {
     for (dice, lifetime, first, last) in [
         (0, 300, 270_000, 270_000),
