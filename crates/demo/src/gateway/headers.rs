@@ -7,8 +7,7 @@ use http::header::{
     TRANSFER_ENCODING, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-
-use super::SESSION_COOKIE;
+use sessionmint_oauth::cookie::SESSION_COOKIE;
 
 /// Headers that are about one connection (RFC 9110 §7.6.1).
 const HOP_BY_HOP: [HeaderName; 6] = [CONNECTION, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];

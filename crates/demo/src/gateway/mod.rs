@@ -30,9 +30,6 @@ const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection to an upstream may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The name of the session cookie of the IAM service.
-pub const SESSION_COOKIE: &str = "__Host-Http-sid";
-
 #[derive(Clone)]
 struct Gateway {
     iam: Authority,
