@@ -14,6 +14,7 @@ use axum::{Extension, Router};
 use http::header::{CONTENT_TYPE, ORIGIN};
 use http::{HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
+use sessionmint_oauth::session_grant::TTL_SECS;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -24,10 +25,7 @@ use crate::problem::Problem;
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the client of the demo is set up with, in seconds.
-const USUAL_TTL: u64 = 300;
-
-/// The shortest and longest lifetime that a client can have, in seconds.
-const TTL: std::ops::RangeInclusive<u64> = 5..=300;
+const USUAL_TTL: u64 = *TTL_SECS.end();
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,7 +82,7 @@ async fn change(
 ) -> Result<Json<Ttl>, Problem> {
     let Json(wanted) = wanted
         .map_err(|rejection| Problem(rejection.status(), "send JSON such as `{\"ttl\":15}`"))?;
-    if !TTL.contains(&wanted.ttl) {
+    if !TTL_SECS.contains(&wanted.ttl) {
         return Err(Problem(
             StatusCode::UNPROCESSABLE_ENTITY,
             "a token lives 5 to 300 seconds",

@@ -19,6 +19,6 @@ pub struct BrowserClient {
     pub scopes: Scope,
     /// The scope when the request names none; a subset of `scopes`.
     pub default_scopes: Scope,
-    /// Lifetime of its access tokens in seconds, 5 to 300.
+    /// Lifetime of its access tokens in seconds; see [`TTL_SECS`](crate::session_grant::TTL_SECS).
     pub ttl: u64,
 }

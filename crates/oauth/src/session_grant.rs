@@ -4,6 +4,8 @@
 //! client (both need no session, so they say nothing about one), and [`Authorized::decide`] holds the result against the
 //! session's row at one point in time. The grant rotates nothing: equal requests get equal answers.
 
+use std::ops::RangeInclusive;
+
 use crate::error::ErrorCode;
 use crate::form::Form;
 use crate::lifetime::{MIN_REMAINING_SECS, SessionPolicy, SessionTimes};
@@ -15,8 +17,9 @@ pub const GRANT_TYPE: &str = "session";
 /// The same in the form that RFC 6749 §4.5 asks of grants that are not its own.
 pub const GRANT_TYPE_URN: &str = "urn:sessionmint:params:oauth:grant-type:session";
 
-/// Longest lifetime of a browser's access token in seconds, whatever its client is configured to.
-pub const MAX_TTL_SECS: u64 = 300;
+/// Lifetimes of a browser's access token in seconds: shorter ones are over before they arrive, longer ones outlive a
+/// sign-out by too much.
+pub const TTL_SECS: RangeInclusive<u64> = MIN_REMAINING_SECS..=300;
 
 /// The parameters of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,7 +141,7 @@ impl SessionGrantRequest {
             Some(scope) if scope.is_subset(&client.scopes) => scope,
             Some(_) => return Err(Refusal::ScopeBeyondClient),
         };
-        let ttl = client.ttl.clamp(MIN_REMAINING_SECS, MAX_TTL_SECS);
+        let ttl = client.ttl.clamp(*TTL_SECS.start(), *TTL_SECS.end());
         Ok(Authorized {
             audience,
             scope,

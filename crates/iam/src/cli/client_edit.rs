@@ -1,6 +1,7 @@
 //! `sessionmint client set`: what changes and what stays.
 
 use clap::Args;
+use sessionmint_oauth::session_grant::TTL_SECS;
 use sessionmint_oauth::{BrowserClient, ClientId, Scope};
 
 use super::CliError;
@@ -18,7 +19,7 @@ pub(super) struct Set {
 #[group(required = true, multiple = true)]
 struct Changes {
     /// Lifetime of its access tokens in seconds, 5 to 300
-    #[arg(long, value_parser = clap::value_parser!(u64).range(5..=300))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(TTL_SECS))]
     ttl: Option<u64>,
     /// One more origin of its pages; repeat for more
     #[arg(long = "add-origin", value_name = "ORIGIN", value_parser = parse_origin)]

@@ -13,6 +13,7 @@ use sessionmint_iam::config::{Database, Partial};
 use sessionmint_iam::login::Hasher;
 use sessionmint_iam::serve::{Ended, start};
 use sessionmint_iam::{Clock as _, Random as _, SystemClock, SystemRandom, logging, random};
+use sessionmint_oauth::session_grant::TTL_SECS;
 use sessionmint_oauth::{BrowserClient, ClientId, Issuer, Scope, UserId};
 use sessionmint_store::{
     AddClient, AddUser, Clients as _, NewUser, ReplaceClient, SqliteStore, Users as _,
@@ -116,7 +117,7 @@ fn dev_client(issuer: &Issuer, wanted: DevClient) -> Result<BrowserClient, CliEr
         resources,
         default_scopes: scopes.clone(),
         scopes,
-        ttl: 300,
+        ttl: *TTL_SECS.end(),
     })
 }
 

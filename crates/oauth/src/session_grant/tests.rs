@@ -182,7 +182,7 @@ proptest! {
         let row = SessionRow { times, user_scopes: None };
         let now = Timestamp::from_millis(now);
         if let Ok(mint) = request.authorize(&client).unwrap().decide(Some(row), SessionPolicy { idle_secs }, now) {
-            prop_assert!((MIN_REMAINING_SECS..=MAX_TTL_SECS).contains(&mint.expires_in));
+            prop_assert!(TTL_SECS.contains(&mint.expires_in));
             prop_assert_eq!(mint.issued_at, now.secs());
             prop_assert!(mint.expires_at <= times.absolute_end.secs());
             prop_assert!(mint.expires_in <= mint.session_expires_in);
