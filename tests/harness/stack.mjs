@@ -6,7 +6,7 @@ import { must, run, Server } from "./process.mjs";
 import { freePort } from "./ports.mjs";
 
 const top = resolve(import.meta.dirname, "../..");
-const target = process.env.SESSIONMINT_TARGET ?? join(top, "target");
+const target = process.env.XTASK_TARGET ?? join(top, "target");
 export const bin = (name) => join(target, "debug", name);
 export const screenshots = join(target, "screenshots");
 export const PASSWORD = "correct horse battery staple 9";

@@ -154,7 +154,7 @@ fn node(folder: &str, tests: &str, variable: Option<(&str, &Path)>) -> Result<Co
     command
         .args(&files)
         .current_dir(&folder)
-        .env("SESSIONMINT_TARGET", sh::target());
+        .env("XTASK_TARGET", sh::target());
     command.envs(variable);
     let output = sh::output(&mut command)?;
     let text = String::from_utf8_lossy(&output.stdout);
