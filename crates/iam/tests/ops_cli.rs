@@ -225,6 +225,7 @@ async fn a_new_password_and_disabling_end_the_sessions() {
                 absolute_end: now.plus_secs(3600),
                 persistent: false,
                 user_agent: "Browser \u{1b}[31m".to_owned(),
+                password_hash: None,
             };
             assert!(matches!(
                 store.start_session(session, None, 20).await.unwrap(),

@@ -63,6 +63,27 @@ async fn sign_in(
 }
 
 #[tokio::test]
+async fn c144_sign_ins_that_renew_the_same_hash_at_once_all_succeed() {
+    let (store, _folder) = temp_store();
+    let weak = hasher(&cheap()).hash(&secret(PASSWORD)).await.unwrap();
+    let ann = add_user(&store, "ann", Some(&weak)).await;
+    let stronger = HashingConfig {
+        argon2_memory_kib: 64,
+        concurrent_hashes: Some(4),
+        ..cheap()
+    };
+    let authenticator =
+        PasswordAuthenticator::new(store.clone(), &stronger, Arc::new(SystemRandom)).unwrap();
+    let one = || sign_in(&authenticator, "ann", PASSWORD, A);
+    let (a, b, c, d) = tokio::join!(one(), one(), one(), one());
+    let stored = store.user(&ann).await.unwrap().unwrap().password_hash;
+    assert_ne!(stored.as_deref(), Some(weak.as_str()));
+    for answer in [a, b, c, d] {
+        assert_eq!(answer.map(|user| user.password_hash), Ok(stored.clone()));
+    }
+}
+
+#[tokio::test]
 async fn c144_argon2id_parameters_and_rehash() {
     let config = HashingConfig::default();
     let hash = hasher(&config).hash(&secret(PASSWORD)).await.unwrap();

@@ -71,7 +71,7 @@ pub struct Session {
 }
 
 /// A session to be started.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewSession {
     /// SHA-256 of the new cookie value.
     pub key_hash: SessionKeyHash,
@@ -89,6 +89,19 @@ pub struct NewSession {
     pub persistent: bool,
     /// See [`Session::user_agent`].
     pub user_agent: String,
+    /// The hash that the password was checked against: the session starts only while it is still the user's, or a
+    /// sign-in under way would outlive a password change. `None` for who proved it in another way.
+    pub password_hash: Option<String>,
+}
+
+impl fmt::Debug for NewSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSession")
+            .field("id", &self.id)
+            .field("user_id", &self.user_id)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A signing key as stored.

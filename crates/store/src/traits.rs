@@ -44,7 +44,7 @@ pub enum StartSession {
         /// How many were ended.
         evicted: u32,
     },
-    /// The user was disabled or deleted in the meantime: nothing was stored.
+    /// The user was disabled or deleted in the meantime, or has another password: nothing was stored.
     UserGone,
 }
 

@@ -525,6 +525,7 @@ fn session(number: u32) -> NewSession {
         absolute_end: NOW.plus_secs(86_400),
         persistent: false,
         user_agent: String::new(),
+        password_hash: None,
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::error(&error.to_string());
+            output::error(&*error);
             ExitCode::FAILURE
         }
     }

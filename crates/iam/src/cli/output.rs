@@ -1,5 +1,6 @@
 //! What commands print: tables for people, JSON for programs.
 
+use std::error::Error;
 use std::io::Write as _;
 
 use serde_json::Value;
@@ -21,8 +22,17 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "note: {text}");
 }
 
-/// What went wrong.
-pub(super) fn error(text: &str) {
+/// What went wrong, down to what lies at the bottom of it. A message that tells its cause already is not told twice.
+pub(super) fn error(error: &dyn Error) {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let told = deeper.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
+        }
+        cause = deeper.source();
+    }
     let _ = writeln!(std::io::stderr().lock(), "error: {text}");
 }
 

@@ -1,7 +1,5 @@
 //! The store for a command, and the runtime that its calls need.
 
-use std::path::Path;
-
 use sessionmint_iam::config::{Database, Partial};
 use sessionmint_store::SqliteStore;
 
@@ -36,19 +34,7 @@ pub(super) fn open_database(
         )
         .into());
     }
-    folder_exists(path)?;
     Ok(SqliteStore::open(path)?)
-}
-
-fn folder_exists(path: &Path) -> Result<(), CliError> {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(format!(
-            "the folder {} does not exist; make it, readable by the service alone",
-            folder.display()
-        )
-        .into()),
-        _ => Ok(()),
-    }
 }
 
 /// Runs a command's calls to the end.

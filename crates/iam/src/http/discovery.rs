@@ -1,5 +1,5 @@
-//! What anybody may read: the public keys and the metadata. Both are made once and served from memory, so verifiers keep
-//! working while the store is down.
+//! What anybody may read: the public keys and the metadata. Neither asks the store, so verifiers keep working while it is
+//! down.
 
 use std::sync::Arc;
 

@@ -162,6 +162,7 @@ async fn start_session(
         absolute_end: now.plus_secs(limits.absolute_secs),
         persistent,
         user_agent: user_agent(headers),
+        password_hash: user.password_hash.clone(),
     };
     let replaces = cookie::session_key_hash(headers);
     match app

@@ -16,11 +16,14 @@ use super::problem::Problem;
 use crate::App;
 
 /// Why a request was not carried out.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum SessionsError {
-    Bearer(BearerError),
-    Store(StoreError),
-    /// No session of this user has that id. Whether another user's has, is not told.
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Whether it is another user's, is not told.
+    #[error("no session of this user has that id")]
     NotFound,
 }
 
@@ -106,18 +109,6 @@ impl SessionAnswer {
             expires_at: session.absolute_end.secs(),
             persistent: session.persistent,
         }
-    }
-}
-
-impl From<BearerError> for SessionsError {
-    fn from(error: BearerError) -> Self {
-        Self::Bearer(error)
-    }
-}
-
-impl From<StoreError> for SessionsError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
     }
 }
 

@@ -27,7 +27,7 @@
 //!     async fn authenticate(&self, attempt: Credentials<'_>, _: Timestamp) -> Result<Authenticated, AuthenticateError> {
 //!         match self.0.get(attempt.password.expose_secret()) {
 //!             Some((username, user_id)) if username == attempt.username => {
-//!                 Ok(Authenticated { user_id: user_id.clone(), username: username.clone() })
+//!                 Ok(Authenticated { user_id: user_id.clone(), username: username.clone(), password_hash: None })
 //!             }
 //!             _ => Err(AuthenticateError::Rejected),
 //!         }
@@ -57,6 +57,7 @@ pub mod throttle;
 pub mod throttled;
 mod workers;
 
+use std::fmt;
 use std::net::IpAddr;
 
 use async_trait::async_trait;
@@ -86,12 +87,24 @@ pub struct Credentials<'a> {
 }
 
 /// Somebody proved who they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Authenticated {
     /// Whose session it will be.
     pub user_id: UserId,
     /// Shown to the user.
     pub username: String,
+    /// The hash in the store that the password was checked against: no session starts if it is another by then, or a
+    /// sign-in under way would outlive a password change. `None` when the proof is something else.
+    pub password_hash: Option<String>,
+}
+
+impl fmt::Debug for Authenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticated")
+            .field("user_id", &self.user_id)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a sign-in did not succeed.

@@ -45,29 +45,33 @@ impl PasswordAuthenticator {
     }
 
     /// A right password whose hash is weaker than today's is stored again. Failing to is no reason to refuse the
-    /// sign-in; the next one tries again.
-    async fn upgrade(&self, user: &User, old: &str, new: String) {
-        match self.store.upgrade_password_hash(&user.id, old, new).await {
+    /// sign-in; the next one tries again. Gives the hash that is stored now, as far as that is known.
+    async fn upgrade(&self, user: &User, old: &str, new: String) -> Option<String> {
+        match self
+            .store
+            .upgrade_password_hash(&user.id, old, new.clone())
+            .await
+        {
             Ok(Change::Done) => {
                 tracing::info!(user.id = %user.id, "password hash renewed with today's parameters");
+                Some(new)
             }
             Ok(Change::NotFound) => {
-                tracing::info!(user.id = %user.id, "password changed during the sign-in, its hash is left alone");
+                tracing::info!(user.id = %user.id, "another sign-in renewed the password's hash, or the password was changed");
+                None
             }
             Err(error) => {
                 tracing::warn!(user.id = %user.id, %error, "password hash could not be renewed");
+                Some(old.to_owned())
             }
         }
     }
-}
 
-#[async_trait]
-impl Authenticator for PasswordAuthenticator {
-    async fn authenticate(
+    /// `None` when the password was right, but there is another hash by now.
+    async fn check(
         &self,
-        attempt: Credentials<'_>,
-        _now: Timestamp,
-    ) -> Result<Authenticated, AuthenticateError> {
+        attempt: &Credentials<'_>,
+    ) -> Result<Option<Authenticated>, AuthenticateError> {
         // No stored user has such a name and no stored hash such a password, so this tells nothing, and no one can make
         // the service hash megabytes.
         if attempt.username.len() > MAX_USERNAME_BYTES
@@ -104,19 +108,37 @@ impl Authenticator for PasswordAuthenticator {
 
         match (verdict, enabled, stored) {
             (Verdict::Right { upgraded }, Some(user), Some(old)) => {
-                if let Some(new) = upgraded {
-                    self.upgrade(user, old, new).await;
-                }
-                Ok(Authenticated {
+                let stored = match upgraded {
+                    Some(new) => self.upgrade(user, old, new).await,
+                    None => Some(old.to_owned()),
+                };
+                Ok(stored.map(|hash| Authenticated {
                     user_id: user.id.clone(),
                     username: user.username.clone(),
-                })
+                    password_hash: Some(hash),
+                }))
             }
             (verdict, _, _) => {
-                log_refusal(&attempt, user.as_ref(), &verdict);
+                log_refusal(attempt, user.as_ref(), &verdict);
                 Err(AuthenticateError::Rejected)
             }
         }
+    }
+}
+
+#[async_trait]
+impl Authenticator for PasswordAuthenticator {
+    async fn authenticate(
+        &self,
+        attempt: Credentials<'_>,
+        _now: Timestamp,
+    ) -> Result<Authenticated, AuthenticateError> {
+        if let Some(user) = self.check(&attempt).await? {
+            return Ok(user);
+        }
+        // Two sign-ins at once renewed the same hash; what the other one stored needs no renewing.
+        let again = self.check(&attempt).await?;
+        again.ok_or(AuthenticateError::Rejected)
     }
 }
 

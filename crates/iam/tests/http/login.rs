@@ -1,16 +1,20 @@
 //! Signing in.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
-use sessionmint_iam::login::{AuthenticateError, Authenticated, Authenticator, Credentials};
+use sessionmint_iam::SystemRandom;
+use sessionmint_iam::config::HashingConfig;
+use sessionmint_iam::login::{
+    AuthenticateError, Authenticated, Authenticator, Credentials, PasswordAuthenticator,
+};
 use sessionmint_iam::testing::{Answer, ORIGIN, START, TestService, sign_in_request};
 use sessionmint_oauth::{Timestamp, UserId};
-use sessionmint_store::Users as _;
+use sessionmint_store::{Change, EndSessions, Store, Users as _};
 
 use crate::support::{PASSWORD, assert_denied, assert_minted, signed_in};
 
@@ -207,6 +211,7 @@ async fn a_user_who_is_gone_before_the_session_starts_is_rejected() {
     let gone = Authenticated {
         user_id: UserId::from_random([9; 16]),
         username: "ada".to_owned(),
+        password_hash: None,
     };
     let (service, _) = service_that_answers(Ok(gone)).await;
     assert_problem(
@@ -214,6 +219,49 @@ async fn a_user_who_is_gone_before_the_session_starts_is_rejected() {
         401,
         "invalid_credentials",
     );
+}
+
+/// Checks passwords as the service does; whenever one is right, its owner changes it just then.
+#[derive(Default)]
+struct ChangedMeanwhile(OnceLock<Arc<dyn Store>>);
+
+#[async_trait]
+impl Authenticator for ChangedMeanwhile {
+    async fn authenticate(
+        &self,
+        attempt: Credentials<'_>,
+        now: Timestamp,
+    ) -> Result<Authenticated, AuthenticateError> {
+        let store = self.0.get().unwrap();
+        let hashing = HashingConfig {
+            argon2_memory_kib: 8,
+            argon2_iterations: 1,
+            ..HashingConfig::default()
+        };
+        let passwords =
+            PasswordAuthenticator::new(Arc::clone(store), &hashing, Arc::new(SystemRandom))
+                .unwrap();
+        let user = passwords.authenticate(attempt, now).await?;
+        let changed = store.set_password(&user.user_id, "another".to_owned(), EndSessions::All);
+        assert_eq!(changed.await, Ok(Change::Done));
+        Ok(user)
+    }
+}
+
+/// Or whoever knows the old password could keep trying and have a session that outlives the change.
+#[tokio::test]
+async fn c018_a_password_that_changes_during_the_sign_in_starts_no_session() {
+    let authenticator = Arc::new(ChangedMeanwhile::default());
+    let service = TestService::start_with(|_| {}, Some(authenticator.clone())).await;
+    authenticator
+        .0
+        .set(Arc::clone(&service.app.store))
+        .unwrap_or_else(|_| unreachable!());
+    let ada = service.add_user("ada", PASSWORD).await;
+    let answer = service.try_sign_in("ada", PASSWORD).await;
+    assert_problem(&answer, 401, "invalid_credentials");
+    assert_eq!(answer.session_cookie(), None);
+    assert_eq!(service.app.store.sessions_of(&ada).await, Ok(Vec::new()));
 }
 
 #[tokio::test]

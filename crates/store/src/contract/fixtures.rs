@@ -58,6 +58,7 @@ pub(super) fn new_session(number: u32, user: &UserId) -> NewSession {
         absolute_end: NOW.plus_secs(86_400),
         persistent: false,
         user_agent: "a browser".to_owned(),
+        password_hash: None,
     }
 }
 

@@ -72,6 +72,7 @@ cases! { ($)
     sessions {
         a_session_comes_back_as_stored
         nothing_starts_for_a_missing_or_disabled_user
+        c018_nothing_starts_with_a_password_of_before
         c021_oldest_session_is_evicted
         eviction_goes_by_arrival_when_the_clock_jumps_back
         the_new_session_stays_whatever_the_maximum

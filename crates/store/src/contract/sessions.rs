@@ -44,6 +44,33 @@ pub(super) async fn a_session_comes_back_as_stored(on: &Instances) {
     assert_eq!(on.one.sessions_of(&user_id(99)).await, Ok(Vec::new()));
 }
 
+pub(super) async fn c018_nothing_starts_with_a_password_of_before(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    start(&*on.one, 1, &ada).await;
+    let with = |number, hash: &str| NewSession {
+        password_hash: Some(hash.to_owned()),
+        ..new_session(number, &ada)
+    };
+    let started = on.two.start_session(with(2, "old"), None, 20).await;
+    assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
+    let changed = on
+        .one
+        .set_password(&ada, "new".to_owned(), EndSessions::AllBut(session_id(1)));
+    assert_eq!(changed.await, Ok(Change::Done));
+    let refused = on
+        .two
+        .start_session(with(3, "old"), Some(key_hash(1)), 20)
+        .await;
+    assert_eq!(refused, Ok(StartSession::UserGone));
+    assert_eq!(
+        ids_of(&*on.one, &ada).await,
+        [session_id(1)],
+        "nothing was ended for it either"
+    );
+    let started = on.two.start_session(with(3, "new"), None, 20).await;
+    assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
+}
+
 pub(super) async fn nothing_starts_for_a_missing_or_disabled_user(on: &Instances) {
     let ada = add_user(&*on.one, 1, "ada").await;
     let bob = add_user(&*on.one, 2, "bob").await;

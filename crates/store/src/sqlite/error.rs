@@ -11,7 +11,7 @@ use crate::StoreError;
 #[non_exhaustive]
 pub enum OpenError {
     /// The folder that should hold the file is missing; it is not created, since a typing error would hide in that.
-    #[error("the folder `{}` for the database does not exist", .0.display())]
+    #[error("the folder {} does not exist; make it, readable by the service alone", .0.display())]
     NoFolder(PathBuf),
     /// The file could not be created or its mode could not be restricted to the owner.
     #[error("cannot prepare the database file `{}`", path.display())]

@@ -6,7 +6,7 @@ use sessionmint_oauth::{SessionId, SessionKeyHash, Timestamp, UserId};
 
 use super::SqliteStore;
 use super::rows::{optional_scope, parsed, timestamp};
-use super::users::{change, is_enabled};
+use super::users::change;
 use crate::{Change, EndSessions, NewSession, Session, Sessions, StartSession, StoreError};
 
 const SELECT: &str =
@@ -27,7 +27,7 @@ impl Sessions for SqliteStore {
         max_per_user: u32,
     ) -> Result<StartSession, StoreError> {
         self.write(move |conn| {
-            if !is_enabled(conn, &session.user_id)? {
+            if !may_start(conn, &session)? {
                 return Ok(StartSession::UserGone);
             }
             if let Some(key) = replaces {
@@ -156,6 +156,14 @@ pub(super) fn end_sessions(
 fn end_session(conn: &Connection, key: &SessionKeyHash) -> rusqlite::Result<usize> {
     conn.prepare_cached("DELETE FROM sessions WHERE key_hash = ?1")?
         .execute([&key.0])
+}
+
+/// Whether the user is there, may sign in, and has the password that was checked.
+fn may_start(conn: &Connection, session: &NewSession) -> rusqlite::Result<bool> {
+    conn.prepare_cached(
+        "SELECT 1 FROM users WHERE id = ?1 AND disabled_at IS NULL AND (?2 IS NULL OR password_hash = ?2)",
+    )?
+    .exists(params![session.user_id.as_str(), session.password_hash])
 }
 
 fn insert(conn: &Connection, session: &NewSession) -> rusqlite::Result<usize> {

@@ -1,7 +1,7 @@
 //! People.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use sessionmint_oauth::{Scope, Timestamp, UserId};
 
 use super::SqliteStore;
@@ -138,12 +138,6 @@ impl Users for SqliteStore {
         })
         .await
     }
-}
-
-/// Whether the user is there and may sign in.
-pub(super) fn is_enabled(conn: &Connection, id: &UserId) -> rusqlite::Result<bool> {
-    conn.prepare_cached("SELECT 1 FROM users WHERE id = ?1 AND disabled_at IS NULL")?
-        .exists([id.as_str()])
 }
 
 /// From the number of rows that a statement changed.
