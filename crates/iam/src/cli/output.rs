@@ -22,8 +22,13 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "note: {text}");
 }
 
-/// What went wrong, down to what lies at the bottom of it. A message that tells its cause already is not told twice.
+/// What went wrong.
 pub(super) fn error(error: &dyn Error) {
+    let _ = writeln!(std::io::stderr().lock(), "error: {}", with_causes(error));
+}
+
+/// The message and what lies below it. A message that tells its cause already is not told twice.
+fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(deeper) = cause {
@@ -33,7 +38,7 @@ pub(super) fn error(error: &dyn Error) {
         }
         cause = deeper.source();
     }
-    let _ = writeln!(std::io::stderr().lock(), "error: {text}");
+    text
 }
 
 /// Rows under a head, in columns as wide as needed.
@@ -99,6 +104,29 @@ fn civil(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Failure {
+        text: &'static str,
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn an_error_is_told_down_to_its_cause_and_only_once() {
+        let told = |text| {
+            let source = std::io::Error::other("disk on fire");
+            with_causes(&Failure { text, source })
+        };
+        assert_eq!(
+            told("cannot open the database"),
+            "cannot open the database: disk on fire"
+        );
+        assert_eq!(
+            told("cannot open: disk on fire"),
+            "cannot open: disk on fire"
+        );
+    }
 
     #[test]
     fn times_are_written_as_rfc_3339() {
