@@ -8,7 +8,7 @@ use jsonwebtoken::jwk::JwkSet;
 
 use super::SigningKey;
 
-/// How long verifiers may keep the set, in seconds. A new key is published for so long before it signs.
+/// How long verifiers may keep the set, in seconds: so long a key must be published before it may sign.
 pub const MAX_AGE_SECS: u64 = 300;
 
 /// The document and its validator.
