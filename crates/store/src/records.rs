@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use sessionmint_oauth::lifetime::SessionTimes;
 use sessionmint_oauth::{ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId};
 
 /// A person who can sign in.
@@ -68,6 +69,16 @@ pub struct Session {
     pub persistent: bool,
     /// The browser's `User-Agent` at sign-in, at most 256 bytes, for the account page.
     pub user_agent: String,
+}
+
+impl Session {
+    /// What decides whether it is over.
+    pub fn times(&self) -> SessionTimes {
+        SessionTimes {
+            last_activity: self.last_activity,
+            absolute_end: self.absolute_end,
+        }
+    }
 }
 
 /// A session to be started.

@@ -3,7 +3,6 @@
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sessionmint_oauth::jwt::{ExpectedClaims, MAX_LEEWAY_SECS, TokenRefusal};
-use sessionmint_oauth::lifetime::SessionTimes;
 use sessionmint_oauth::{BearerChallenge, InvalidId, Scope, UserId, bearer};
 use sessionmint_store::{Session, StoreError};
 
@@ -57,13 +56,7 @@ pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, B
     let user: UserId = claims.sub.parse()?;
     let policy = app.session_policy();
     let mut sessions = app.store.sessions_of(&user).await?;
-    sessions.retain(|session| {
-        let times = SessionTimes {
-            last_activity: session.last_activity,
-            absolute_end: session.absolute_end,
-        };
-        times.remaining_secs(policy, now).is_some()
-    });
+    sessions.retain(|session| session.times().remaining_secs(policy, now).is_some());
     let current = sessions
         .iter()
         .find(|session| Some(session.id.as_str()) == claims.sid.as_deref())

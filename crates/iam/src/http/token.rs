@@ -11,7 +11,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sessionmint_oauth::error::{ErrorBody, ErrorCode};
 use sessionmint_oauth::form::{Form, InvalidForm, is_media_type};
-use sessionmint_oauth::lifetime::SessionTimes;
 use sessionmint_oauth::session_grant::{self, Mint, Refusal, SessionGrantRequest, SessionRow};
 use sessionmint_oauth::{AccessTokenClaims, ClientId, Scope, SessionId, SessionKeyHash};
 use sessionmint_store::{Change, Session, StoreError};
@@ -152,10 +151,7 @@ async fn from_session(
         .ok_or(Refusal::LoginRequired)?;
     line.sid = Some(session.id.clone());
     let row = SessionRow {
-        times: SessionTimes {
-            last_activity: session.last_activity,
-            absolute_end: session.absolute_end,
-        },
+        times: session.times(),
         user_scopes: session.user_scopes.as_ref(),
     };
     let mint = authorized.decide(Some(row), app.session_policy(), now)?;
