@@ -53,15 +53,15 @@ impl PasswordAuthenticator {
             .await
         {
             Ok(Change::Done) => {
-                tracing::info!(user.id = %user.id, "password hash renewed with today's parameters");
+                tracing::info!(user_id = %user.id, "password hash renewed with today's parameters");
                 Some(new)
             }
             Ok(Change::NotFound) => {
-                tracing::info!(user.id = %user.id, "another sign-in renewed the password's hash, or the password was changed");
+                tracing::info!(user_id = %user.id, "another sign-in renewed the password's hash, or the password was changed");
                 None
             }
             Err(error) => {
-                tracing::warn!(user.id = %user.id, %error, "password hash could not be renewed");
+                tracing::warn!(user_id = %user.id, %error, "password hash could not be renewed");
                 Some(old.to_owned())
             }
         }
@@ -97,7 +97,6 @@ impl PasswordAuthenticator {
             .await
             .map_err(|error| match error {
                 HashError::Busy { retry_after_secs } => {
-                    tracing::warn!(network = %attempt.network, "sign-in put off: too many at once");
                     AuthenticateError::Busy { retry_after_secs }
                 }
                 HashError::Failed => {
@@ -151,16 +150,16 @@ fn log_refusal(attempt: &Credentials<'_>, user: Option<&User>, verdict: &Verdict
             let name = Printable(&user.username);
             match (verdict, user.disabled_at, &user.password_hash) {
                 (Verdict::Unreadable, _, _) => {
-                    tracing::error!(user.id = %user.id, user.name = %name, "sign-in refused: the stored hash is damaged; set a new password");
+                    tracing::error!(user_id = %user.id, username = %name, "sign-in refused: the stored hash is damaged; set a new password");
                 }
                 (_, Some(_), _) => {
-                    tracing::info!(user.id = %user.id, user.name = %name, %network, "sign-in refused: disabled");
+                    tracing::info!(user_id = %user.id, username = %name, %network, "sign-in refused: disabled");
                 }
                 (_, None, None) => {
-                    tracing::info!(user.id = %user.id, user.name = %name, %network, "sign-in refused: the user has no password");
+                    tracing::info!(user_id = %user.id, username = %name, %network, "sign-in refused: the user has no password");
                 }
                 (_, None, Some(_)) => {
-                    tracing::info!(user.id = %user.id, user.name = %name, %network, "sign-in refused: wrong password");
+                    tracing::info!(user_id = %user.id, username = %name, %network, "sign-in refused: wrong password");
                 }
             }
         }

@@ -35,15 +35,11 @@ impl<A: Authenticator> Authenticator for Throttled<A> {
         attempt: Credentials<'_>,
         now: Timestamp,
     ) -> Result<Authenticated, AuthenticateError> {
-        let network = attempt.network;
         let charged = self
             .throttle
-            .begin(attempt.username, network, now)
-            .map_err(|RetryAfterSecs(secs)| {
-                tracing::warn!(%network, retry_after_secs = secs, "sign-in throttled");
-                AuthenticateError::Throttled {
-                    retry_after_secs: secs,
-                }
+            .begin(attempt.username, attempt.network, now)
+            .map_err(|RetryAfterSecs(secs)| AuthenticateError::Throttled {
+                retry_after_secs: secs,
             })?;
         // Dropped on the way, by a caller that hung up, the attempt stays charged.
         let result = self.inner.authenticate(attempt, now).await;
