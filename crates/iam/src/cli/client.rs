@@ -48,10 +48,10 @@ pub(super) struct Add {
     #[arg(long)]
     scope: Scope,
     /// The scopes when it names none [default: all of --scope]
-    #[arg(long)]
+    #[arg(long, value_name = "SCOPE")]
     default_scope: Option<Scope>,
-    /// Lifetime of its access tokens in seconds, 5 to 300
-    #[arg(long, default_value_t = *TTL_SECS.end(), value_parser = clap::value_parser!(u64).range(TTL_SECS))]
+    /// Lifetime of its access tokens, 5 to 300
+    #[arg(long, value_name = "SECONDS", default_value_t = *TTL_SECS.end(), value_parser = clap::value_parser!(u64).range(TTL_SECS))]
     ttl: u64,
 }
 

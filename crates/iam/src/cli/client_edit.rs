@@ -18,8 +18,8 @@ pub(super) struct Set {
 #[derive(Args)]
 #[group(required = true, multiple = true)]
 struct Changes {
-    /// Lifetime of its access tokens in seconds, 5 to 300
-    #[arg(long, value_parser = clap::value_parser!(u64).range(TTL_SECS))]
+    /// Lifetime of its access tokens, 5 to 300
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(TTL_SECS))]
     ttl: Option<u64>,
     /// One more origin of its pages; repeat for more
     #[arg(long = "add-origin", value_name = "ORIGIN", value_parser = parse_origin)]
@@ -40,7 +40,7 @@ struct Changes {
     #[arg(long)]
     scope: Option<Scope>,
     /// The scopes when it names none, instead of those before
-    #[arg(long)]
+    #[arg(long, value_name = "SCOPE")]
     default_scope: Option<Scope>,
 }
 

@@ -222,7 +222,7 @@ fn welcome(
     let _ = write!(
         text,
         r#"
-Paste this into the app on {origin} (npm install sessionmint):
+Paste this into the app on {origin}, which needs the npm package `sessionmint`:
 
   import {{ createTokenManager }} from "sessionmint";
 

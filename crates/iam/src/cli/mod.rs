@@ -48,10 +48,16 @@ by a running service at once.";
 #[derive(Args)]
 struct Common {
     /// The configuration file (TOML)
-    #[arg(long, global = true, value_name = "FILE", env = "SESSIONMINT_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SESSIONMINT_CONFIG",
+        display_order = 900
+    )]
     config: Option<PathBuf>,
     /// The database, instead of the one in the file: sqlite:PATH
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", display_order = 901)]
     database: Option<String>,
 }
 
@@ -59,7 +65,7 @@ struct Common {
 enum Command {
     /// Run the service
     Serve(serve::Serve),
-    /// Users: add, list, disable, enable, new password
+    /// Users: add, change, disable, enable, new password, remove, list
     #[command(subcommand)]
     User(user::User),
     /// Browser apps that may mint: add, change, remove, list
