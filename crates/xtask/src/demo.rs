@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the real service on SQLite, the sample service behind its gateway, and the built app.
 
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +14,8 @@ use crate::{fresh, npm, package, sh};
 
 /// How long a server may take from its start until it listens.
 const START: Duration = Duration::from_secs(30);
+/// How many lines of the logs are shown when a server ends by itself.
+const LAST_LINES: usize = 20;
 const USER: &str = "demo";
 const CLIENT: &str = "web";
 
@@ -20,10 +23,10 @@ const CLIENT: &str = "web";
 #[derive(Args)]
 pub(crate) struct Options {
     /// Port of the app on ui.app.localhost
-    #[arg(long, default_value_t = 4180)]
+    #[arg(long, default_value_t = 4180, value_parser = clap::value_parser!(u16).range(1..))]
     ui_port: u16,
     /// Port of the API gateway on api.app.localhost
-    #[arg(long, default_value_t = 4181)]
+    #[arg(long, default_value_t = 4181, value_parser = clap::value_parser!(u16).range(1..))]
     api_port: u16,
 }
 
@@ -48,7 +51,7 @@ pub(crate) fn build() -> Result<()> {
         sh::step("building the app");
         sh::quiet(&mut npm::npm(&www, ["run", "--silent", "build"]))
     })?;
-    sh::step("building the services (the first time takes two to four minutes)");
+    sh::step("building the services (the first time takes several minutes)");
     services()
 }
 
@@ -69,6 +72,12 @@ pub(crate) fn services() -> Result<()> {
 
 /// Runs until Ctrl-C, SIGTERM or the end of one of the servers.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.ui_port == options.api_port {
+        bail!(
+            "--ui-port and --api-port are both {}; they must differ",
+            options.ui_port
+        );
+    }
     build()?;
     let (tell, told) = channel();
     let interrupted = tell.clone();
@@ -79,14 +88,33 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut servers = Servers::default();
     let outcome = demo.start(&mut servers, &tell, &told).and_then(|()| {
         demo.announce()?;
-        match told.recv()? {
-            Event::Interrupted => Ok(()),
-            Event::Ended(name) => bail!("{name} ended; its last lines are above"),
-            Event::Line(..) => Ok(()),
-        }
+        watch(&told)
     });
     servers.stop();
     outcome
+}
+
+/// Returns when the demo is told to stop; an error when a server ends by itself.
+fn watch(told: &Receiver<Event>) -> Result<()> {
+    let mut last = VecDeque::new();
+    loop {
+        match told.recv()? {
+            Event::Interrupted => return Ok(()),
+            Event::Line(_, line) => {
+                last.push_back(line);
+                if last.len() > LAST_LINES {
+                    last.pop_front();
+                }
+            }
+            Event::Ended(name) => {
+                let lines: Vec<String> = last.into();
+                bail!(
+                    "{name} ended by itself; the last lines of the logs:\n{}",
+                    lines.join("\n")
+                );
+            }
+        }
+    }
 }
 
 enum Event {
@@ -194,7 +222,7 @@ impl Demo {
         let address = wait_for(told, "the IAM service", "listening on ")?;
         let mut rest = Command::new(binary("sessionmint-demo"));
         let ttl_command = format!(
-            "{} client set {CLIENT} --config {} --ttl",
+            "\"{}\" client set {CLIENT} --config \"{}\" --ttl",
             self.iam.display(),
             self.config.display()
         );
@@ -224,7 +252,7 @@ impl Demo {
         let mut out = std::io::stdout().lock();
         writeln!(
             out,
-            "\nsessionmint demo is up. The app mints from a session on another host of the same site.\n"
+            "\nsessionmint demo is up. Open the address in Chromium or Firefox and sign in.\n"
         )?;
         writeln!(out, "open {}", origin("ui", self.ui_port))?;
         writeln!(out, "user {USER}")?;

@@ -48,7 +48,7 @@ pub(crate) fn build(packages: &[&str], profile: &str) -> Result<()> {
     command.arg("--target-dir").arg(target_dir());
     if !target_dir().exists() {
         sh::step(
-            "building for wasm32 (the first time compiles the standard library: one to two minutes)",
+            "building for wasm32 (the first time compiles the standard library: a few minutes)",
         );
     }
     sh::run(&mut command)
