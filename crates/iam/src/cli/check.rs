@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
+use sessionmint_iam::config::Database;
 
 use super::{CliError, Common, output};
 
@@ -22,7 +23,18 @@ pub(super) struct Check {
 impl Config {
     pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
         let Self::Check(Check { json }) = self;
-        let effective = common.load(None)?.complete()?.effective();
+        let config = common.load(None)?.complete()?;
+        let Database::Sqlite(path) = &config.database;
+        if let Some(folder) = path
+            .parent()
+            .filter(|f| !f.as_os_str().is_empty() && !f.is_dir())
+        {
+            eprintln!(
+                "warning: the folder of the database, {}, does not exist",
+                folder.display()
+            );
+        }
+        let effective = config.effective();
         if json {
             let effective: Map<String, Value> = effective
                 .into_iter()

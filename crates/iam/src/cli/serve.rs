@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use sessionmint_iam::config::Config;
+use sessionmint_iam::config::{Config, ConfigErrors};
 use sessionmint_iam::logging;
 use sessionmint_iam::serve::{Ended, StartError, start};
 use tokio::net::TcpListener;
@@ -37,7 +37,8 @@ impl Serve {
         let ended = if self.dev {
             runtime.block_on(dev::run(common, self.listen, self.dev_client))
         } else {
-            runtime.block_on(run(common.load(self.listen)?.complete()?))
+            let config = common.load(self.listen)?.complete();
+            runtime.block_on(run(config.map_err(|error| hint(common, error))?))
         };
         // Connections that were cut off hold the service; they end here, and with the last of them the store is closed.
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));
@@ -46,6 +47,14 @@ impl Serve {
             Ended::CutOff => Err("some requests were cut off".into()),
         }
     }
+}
+
+/// Who starts the service without any configuration may want to try it first.
+fn hint(common: &Common, error: ConfigErrors) -> CliError {
+    if common.config.is_some() {
+        return error.into();
+    }
+    format!("{error}\nTo try it without a configuration: sessionmint serve --dev --origin http://localhost:5173").into()
 }
 
 async fn run(config: Config) -> Result<Ended, CliError> {

@@ -33,9 +33,9 @@ pub(super) struct List {
 }
 
 #[derive(Args)]
+#[group(required = true, multiple = false)]
 pub(super) struct End {
     /// The session's id, as `session list` shows it
-    #[arg(required_unless_present = "user", conflicts_with = "user")]
     id: Option<SessionId>,
     /// All sessions of this user
     #[arg(long, value_name = "NAME")]

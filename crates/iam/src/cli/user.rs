@@ -1,6 +1,6 @@
 //! `sessionmint user …`.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
 use sessionmint_iam::logging::Printable;
 use sessionmint_iam::login::MAX_USERNAME_BYTES;
@@ -47,15 +47,12 @@ pub(super) struct Add {
 }
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("scopes").required(true).args(["scope", "all_scopes"]))]
 pub(super) struct Set {
     /// The user's name
     name: String,
     /// The most that they may be granted, separated by spaces
-    #[arg(
-        long,
-        required_unless_present = "all_scopes",
-        conflicts_with = "all_scopes"
-    )]
+    #[arg(long)]
     scope: Option<Scope>,
     /// Whatever a client may ask for
     #[arg(long)]
