@@ -225,7 +225,16 @@ test("c142_a_mint_that_answers_after_sign_out_is_dropped", async () => {
   await there.goto(ui);
   await there.evaluate(async (api) => {
     const { createTokenManager } = await import("/pkg/index.js");
-    window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+    window.delivered = false;
+    // A fetch that cannot be aborted, so that the late answer really comes in.
+    const stubborn = async (address, init) => {
+      const response = await fetch(address, { ...init, signal: undefined });
+      if (!address.endsWith("/token")) return response;
+      const body = await response.text();
+      queueMicrotask(() => (window.delivered = true));
+      return new Response(body, { headers: response.headers });
+    };
+    window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api], fetch: stubborn });
     window.waiting = auth.getToken().then(() => "token", (error) => error.code);
   }, api);
   await waitFor(() => proxy.count("POST", TOKEN) === 1);
@@ -234,10 +243,8 @@ test("c142_a_mint_that_answers_after_sign_out_is_dropped", async () => {
     return window.waiting;
   });
   answerLate();
-  const afterwards = await there.evaluate(async () => {
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    return { peek: auth.peek() ?? "nothing", state: auth.state };
-  });
+  await there.until(() => window.delivered);
+  const afterwards = await there.evaluate(() => ({ peek: auth.peek() ?? "nothing", state: auth.state }));
   assert.equal(code, "signed_out");
   assert.deepEqual(afterwards, { peek: "nothing", state: "signedout" });
   await other.close();
