@@ -46,3 +46,9 @@ pub(crate) fn browsers() -> Result<()> {
     )?;
     need(&["firefox-esr"], &["/usr/bin/firefox-esr"], "Firefox")
 }
+
+/// The gateways that the README has lines for.
+pub(crate) fn gateways() -> Result<()> {
+    need(&["nginx-light"], &["/usr/sbin/nginx"], "nginx")?;
+    need(&["caddy"], &["/usr/bin/caddy"], "Caddy")
+}

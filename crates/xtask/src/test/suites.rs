@@ -89,6 +89,7 @@ fn app() -> Result<Counts> {
 fn service() -> Result<Counts> {
     demo::build()?;
     npm::install("tests")?;
+    debian::gateways()?;
     let python = python()?;
     node("tests", "service", Some(("PYTHON", &python)))
 }
