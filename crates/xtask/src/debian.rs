@@ -6,9 +6,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::sh;
 
-/// Installs `packages` unless every one of the files `proof` is there. `why` completes "… is needed".
+/// Installs `packages` unless every one of the files `proof` is there (always, without any). `why` completes "… is needed".
 pub(crate) fn need(packages: &[&str], proof: &[&str], why: &str) -> Result<()> {
-    if proof.iter().all(|path| Path::new(path).exists()) {
+    if !proof.is_empty() && proof.iter().all(|path| Path::new(path).exists()) {
         return Ok(());
     }
     let list = packages.join(" ");

@@ -119,13 +119,13 @@ pub(super) fn python() -> Result<PathBuf> {
         std::slice::from_ref(&requirements),
         std::slice::from_ref(&python),
         || {
-            debian::need(
-                &["python3-venv"],
-                &["/usr/bin/python3"],
-                "Python 3 with venv",
-            )?;
             sh::step("installing Python packages");
-            sh::quiet(sh::cmd("python3", ["-m", "venv", "--clear"]).arg(&venv))?;
+            let make = || sh::output(sh::cmd("python3", ["-m", "venv", "--clear"]).arg(&venv));
+            if !make().is_ok_and(|output| output.status.success()) {
+                // Debian keeps the module apart from the interpreter.
+                debian::need(&["python3-venv"], &[], "Python 3 with venv")?;
+                sh::quiet(sh::cmd("python3", ["-m", "venv", "--clear"]).arg(&venv))?;
+            }
             let mut pip = Command::new(&python);
             sh::quiet(
                 pip.args(["-m", "pip", "install", "--quiet", "-r"])
