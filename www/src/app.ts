@@ -4,7 +4,7 @@ import type { Session, Trouble } from "./session.ts";
 import type { Trace } from "./trace/trace.ts";
 import { h } from "./dom.ts";
 import { accountPage } from "./pages/account.ts";
-import { loginPage } from "./pages/login.ts";
+import { loginPage, type Notice } from "./pages/login.ts";
 import { notesPage } from "./pages/notes.ts";
 import { heading, type Page } from "./pages/page.ts";
 import { brokenPage, splashPage, unreachablePage } from "./pages/splash.ts";
@@ -17,7 +17,7 @@ interface Go {
   /** Replace the history entry, so that "back" does not return to a page that would only send one on. */
   replace?: boolean;
   /** Told on the login page. */
-  notice?: string;
+  notice?: Notice;
 }
 
 export class App {
@@ -40,7 +40,10 @@ export class App {
     session.onSignedOut = (why) => {
       if (!this.#signedIn) return;
       this.#signedIn = false;
-      const notice = why === "signed out" ? "You are signed out." : "Your session has ended. Please sign in again.";
+      const notice: Notice =
+        why === "signed out"
+          ? { kind: "done", text: "You are signed out." }
+          : { kind: "ended", text: "Your session has ended. Please sign in again." };
       const from = why === "signed out" ? "/" : here();
       this.#go(loginAddress(from, location.origin), { notice });
     };

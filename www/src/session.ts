@@ -1,6 +1,6 @@
 // The app's one token manager, and the observer that tells the trace what it does. The app uses the public API of
 // `sessionmint` like any other; the observing (labels, claims, timeline) is what a normal app would leave out.
-import { createTokenManager, TokenError, type TokenManager, type TokenManagerEvents } from "sessionmint";
+import { createTokenManager, TokenError, type TokenErrorCode, type TokenManager, type TokenManagerEvents } from "sessionmint";
 
 import type { Config } from "./config.ts";
 import { fingerprint, readClaims } from "./trace/claims.ts";
@@ -38,13 +38,13 @@ const SHORT_SECONDS = 60;
 export class Session {
   /** Called once per sign-out, with the reason. */
   onSignedOut: (why: Farewell) => void = () => {};
-  /** Known after a sign-in on this page; after a reload only the account page asks the service. */
-  username: string | undefined;
-
   readonly #config: Config;
   readonly #trace: Trace;
   readonly #calls = new Set<Call>();
   #manager: TokenManager;
+  /** The manager before the one in use, with its token, until the new one has a token of its own. */
+  #aside: TokenManager | undefined;
+  #username: string | undefined;
   /** Who called last with a token in hand: the one to name when that token is renewed ahead of its end. */
   readonly #lastCaller: Record<Audience, string> = { api: "a call", account: "a call" };
   /** Whether a token came since the last sign-out. */
@@ -54,6 +54,15 @@ export class Session {
     this.#config = config;
     this.#trace = trace;
     this.#manager = this.#create();
+  }
+
+  /** Known after a sign-in on this page; no token is minted only to learn it. */
+  get username(): string | undefined {
+    return this.#username;
+  }
+
+  set username(name: string | undefined) {
+    this.#trace.change(() => (this.#username = name));
   }
 
   /** The token in hand, for the storage scan to look for. */
@@ -77,7 +86,7 @@ export class Session {
     } catch (error) {
       const took = milliseconds(started);
       if (codeOf(error) !== "signed_out") {
-        this.#fail("mint failed", error);
+        this.#fail("mint", error);
         return troubleOf(error);
       }
       this.#trace.change(() => {
@@ -107,7 +116,7 @@ export class Session {
     } catch (error) {
       const accepted = codeOf(error) === "cookie_not_stored";
       this.#trace.change(() => steps.set(5, accepted ? "done" : "active", accepted ? "accepted" : "not accepted"));
-      this.#fail("sign-in failed", error);
+      this.#fail("sign-in", error);
       throw error;
     } finally {
       this.#calls.delete(call);
@@ -133,11 +142,11 @@ export class Session {
     const audience: Audience = url.startsWith(`${this.#config.iam}/`) ? "account" : "api";
     const call = this.#begin(label, audience);
     try {
-      const response = await this.#manager.fetch(url, init);
-      this.#finish(call, response.status);
+      const response = await this.#with(call, (manager) => manager.fetch(url, init));
+      this.#finish(call, `${init?.method ?? "GET"} ${new URL(url).pathname}`, response.status);
       return response;
     } catch (error) {
-      this.#finish(call, 0);
+      if (call.token !== undefined) this.#trace.timeline.used(call.token, { at: call.at, label, status: 0 });
       this.#fail(label, error);
       throw error;
     } finally {
@@ -152,7 +161,23 @@ export class Session {
     this.#trace.note("info", "tokens thrown away, new manager");
   }
 
-  /** Mints if needed, without calling anything: after a return from the back/forward cache, or a new token lifetime. */
+  /**
+   * Starts over with a new manager and no token. The token in hand goes only once the next one is there: while the
+   * service is out of reach it is kept, and calls go on with it.
+   */
+  startOver(): void {
+    if (this.#trace.degraded || !navigator.onLine) {
+      const kept = this.#manager.peek() !== undefined;
+      this.#trace.note("warn", kept ? "out of reach: the token in hand is kept" : "out of reach, and no token in hand");
+      return;
+    }
+    this.#aside?.dispose();
+    this.#aside = this.#manager;
+    this.#manager = this.#create();
+    this.#trace.note("info", "new manager, without a token");
+  }
+
+  /** Mints if needed, without calling anything: for a new token lifetime. */
   async touch(label: string): Promise<void> {
     await this.#ask(label);
   }
@@ -176,8 +201,20 @@ export class Session {
 
   #replace(): void {
     this.#manager.dispose();
+    this.#letGo();
     this.#trace.change((trace) => (trace.degraded = false));
     this.#manager = this.#create();
+  }
+
+  /** The manager set aside is not needed any more, nor are its tokens. */
+  #letGo(): void {
+    if (!this.#aside) return;
+    this.#aside.dispose();
+    this.#aside = undefined;
+    this.#trace.change((trace) => {
+      trace.degraded = false;
+      trace.timeline.endAll(performance.now(), "dropped");
+    });
   }
 
   #create(): TokenManager {
@@ -187,16 +224,26 @@ export class Session {
       this.#trace.change(({ timeline }) => timeline.mark({ at: performance.now(), kind, text }));
       this.#trace.note(log, text);
     };
-    manager.on("signedin", ({ resource }) => this.#learn(resource, "caller"));
-    manager.on("renewed", ({ resource, cause }) => this.#learn(resource, cause));
+    manager.on("signedin", ({ resource }) => {
+      if (manager === this.#manager) this.#letGo();
+      this.#learn(manager, resource, "caller");
+    });
+    manager.on("renewed", ({ resource, cause }) => this.#learn(manager, resource, cause));
     // A sign-out by this page is told once the service has answered. "no_session" is what a new manager says, be it
     // on the first page load, where nothing ended, or after `drop`.
     manager.on("signedout", ({ reason }) => {
       if (reason !== "logout") this.#signedOut("session ended");
     });
     manager.on("degraded", () => {
+      if (manager === this.#manager && this.#aside?.peek() !== undefined) {
+        this.#manager = this.#aside;
+        this.#aside = undefined;
+        manager.dispose();
+        return mark("degraded", "the token service does not answer; the token in hand is kept", "warn");
+      }
       this.#trace.change((trace) => (trace.degraded = true));
-      mark("degraded", "the token service does not answer; a valid token goes on being used", "warn");
+      const then = manager.peek() === undefined ? "calls wait for it, up to 10 s" : "the token in hand is used until its end";
+      mark("degraded", `the token service does not answer; ${then}`, "warn");
     });
     manager.on("recovered", () => {
       this.#trace.change((trace) => (trace.degraded = false));
@@ -209,34 +256,54 @@ export class Session {
   async #ask(label: string): Promise<void> {
     const call = this.#begin(label, "api");
     try {
-      await this.#manager.getToken();
+      await this.#with(call, (manager) => manager.getToken());
     } finally {
       this.#calls.delete(call);
     }
   }
 
+  /** Asks the manager in use, and once more when that one is given up for another in the meantime. */
+  async #with<T>(call: Call, ask: (manager: TokenManager) => Promise<T>): Promise<T> {
+    const manager = this.#manager;
+    try {
+      return await ask(manager);
+    } catch (error) {
+      if (codeOf(error) !== "disposed" || manager === this.#manager) throw error;
+      const token = this.#inHand(call.audience);
+      if (token !== undefined) Object.assign(call, { token, at: performance.now() });
+      return ask(this.#manager);
+    }
+  }
+
+  /** The token that a call would be sent with at once. */
+  #inHand(audience: Audience): string | undefined {
+    return this.#aside ? undefined : this.#trace.timeline.current(audience, performance.now())?.id;
+  }
+
   #begin(label: string, audience: Audience): Call {
-    const token = this.#trace.timeline.current(audience, performance.now())?.id;
+    const token = this.#inHand(audience);
     const call: Call = { label, audience, at: performance.now(), ...(token === undefined ? {} : { token }) };
     if (token !== undefined) this.#lastCaller[audience] = label;
     this.#calls.add(call);
     return call;
   }
 
-  #finish(call: Call, status: number): void {
+  #finish(call: Call, request: string, status: number): void {
     const { timeline, steps } = this.#trace;
     this.#trace.change(() => {
       if (call.token !== undefined) timeline.used(call.token, { at: call.at, label: call.label, status });
-      if (call.audience === "api" && status >= 200 && status < 300) steps.set(8, "done", `${call.label}: ${status}`);
+      if (call.audience !== "api" || status < 200 || status >= 300) return;
+      steps.set(8, "done", `${call.label}: ${status}`);
+      steps.called(request);
     });
-    this.#trace.note(status >= 200 && status < 400 ? "call" : "error", `${call.label}: ${status || "no answer"}`);
+    this.#trace.note(status >= 200 && status < 400 ? "call" : "error", `${call.label}: ${status}`);
   }
 
   /** A token came: finds out which one, and for whom. */
-  #learn(resource: string | undefined, cause: RenewalCause): void {
+  #learn(manager: TokenManager, resource: string | undefined, cause: RenewalCause): void {
     const { iam } = this.#config;
     const audience: Audience = resource === iam ? "account" : "api";
-    const token = this.#manager.peek(audience === "account" ? { resource: iam, scope: "account" } : undefined);
+    const token = manager.peek(audience === "account" ? { resource: iam, scope: "account" } : undefined);
     const claims = token === undefined ? undefined : readClaims(token);
     if (!claims) return;
 
@@ -286,6 +353,8 @@ export class Session {
     if (!this.#live) return;
     this.#live = false;
     this.username = undefined;
+    this.#aside?.dispose();
+    this.#aside = undefined;
     this.#trace.change(({ timeline }) => {
       timeline.endAll(performance.now(), "signed out");
       timeline.mark({ at: performance.now(), kind: "signed out", text: why });
@@ -295,14 +364,17 @@ export class Session {
   }
 
   #fail(what: string, error: unknown): void {
-    const text = `${what}: ${codeOf(error) ?? "failed"}`;
+    const code = codeOf(error);
+    const text = `${what}: ${code ?? "no answer"}`;
+    // The end of the session has a mark of its own.
+    if (code === "signed_out") return this.#trace.note("warn", text);
     this.#trace.change(({ timeline }) => timeline.mark({ at: performance.now(), kind: "failed", text }));
     this.#trace.note("error", text);
   }
 }
 
 /** The stable code of an error of the module. */
-function codeOf(error: unknown): string | undefined {
+export function codeOf(error: unknown): TokenErrorCode | undefined {
   return error instanceof TokenError ? error.code : undefined;
 }
 

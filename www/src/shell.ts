@@ -2,7 +2,7 @@
 import type { Config } from "./config.ts";
 import type { Session } from "./session.ts";
 import type { Trace } from "./trace/trace.ts";
-import { h, icon, setText } from "./dom.ts";
+import { h, icon, setAttribute, setText } from "./dom.ts";
 import { stepper } from "./panels/stepper.ts";
 import { tokensPanel } from "./panels/tokens.ts";
 import { whereaboutsPanel } from "./panels/whereabouts.ts";
@@ -46,10 +46,10 @@ export function shell({ config, session, trace, signedIn, signOut }: ShellParts)
       if (one.pathname === location.pathname) one.setAttribute("aria-current", "page");
       else one.removeAttribute("aria-current");
     }
-    setText(who, signedIn() ? (session.username ?? "") : "");
+    setText(who, signedIn() ? (session.username ?? "signed in") : "");
+    setAttribute(element, "data-signed-in", String(signedIn()));
     if (trace.degraded !== bannerText.isConnected) banner.replaceChildren(...(trace.degraded ? [bannerText] : []));
   };
-  trace.watch(update);
 
   const element = h(
     "div",
@@ -76,6 +76,8 @@ export function shell({ config, session, trace, signedIn, signOut }: ShellParts)
       ),
     ),
   );
+
+  trace.watch(update);
 
   return {
     element,

@@ -6,10 +6,17 @@ import type { Session } from "../session.ts";
 import { h, setText } from "../dom.ts";
 import { errorLine, heading, type Page } from "./page.ts";
 
+const NOTICE_ID = "login-notice";
 const OUTAGE = "The sign-in service does not answer at the moment. Please try again.";
 
+/** What led to the page: something the user did, or something that happened. */
+export interface Notice {
+  kind: "done" | "ended";
+  text: string;
+}
+
 /** `notice` says why the page is shown; `done` is called once after a successful sign-in. */
-export function loginPage(session: Session, notice: string | undefined, done: () => void): Page {
+export function loginPage(session: Session, notice: Notice | undefined, done: () => void): Page {
   const error = errorLine("login-error");
   error.id = "login-error";
   const username = h("input", {
@@ -20,6 +27,8 @@ export function loginPage(session: Session, notice: string | undefined, done: ()
     spellcheck: "false",
     required: true,
     maxlength: 256,
+    "data-focus": true,
+    "aria-describedby": notice ? NOTICE_ID : undefined,
     "data-testid": "username",
   });
   const password = h("input", {
@@ -41,7 +50,7 @@ export function loginPage(session: Session, notice: string | undefined, done: ()
     }
   };
   const send = async () => {
-    const name = username.value.trim();
+    const name = username.value;
     if (!name || !password.value) {
       tell("Please enter your name and your password.");
       (name ? password : username).focus();
@@ -86,7 +95,9 @@ export function loginPage(session: Session, notice: string | undefined, done: ()
     "div",
     { class: "login" },
     heading("Sign in"),
-    notice ? h("p", { class: "notice", role: "status", "data-testid": "login-notice" }, notice) : null,
+    notice
+      ? h("p", { class: "notice", role: "status", id: NOTICE_ID, "data-kind": notice.kind, "data-testid": "login-notice" }, notice.text)
+      : null,
     form,
     h("p", { class: "muted" }, "The demo prints a name and a password where you started it."),
   );

@@ -1,5 +1,5 @@
 // What a page is to the shell, and the parts that several pages share.
-import type { Session } from "../session.ts";
+import { codeOf, type Session } from "../session.ts";
 import { h, setText } from "../dom.ts";
 
 export interface Page {
@@ -27,8 +27,9 @@ export function callerOf(session: Session, error: HTMLElement): Call {
       const response = await session.call(label, url, init);
       setText(error, response.ok ? "" : explainStatus(response.status));
       return response.ok ? response : undefined;
-    } catch {
-      setText(error, explainStatus(0));
+    } catch (failure) {
+      // The end of the session is told by the login page, which comes next.
+      setText(error, codeOf(failure) === "signed_out" ? "" : explainStatus(0));
       return undefined;
     }
   };

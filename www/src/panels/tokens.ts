@@ -1,11 +1,13 @@
 // The panel "Tokens": the chart, the buttons that make something happen, the counters and the log.
-import type { Session } from "../session.ts";
+import { codeOf, type Session } from "../session.ts";
 import type { LogEntry, Trace } from "../trace/trace.ts";
 import type { Config } from "../config.ts";
 import { h, setText } from "../dom.ts";
 import { timelineChart } from "./timeline.ts";
 
 const BURST = 20;
+/** A burst that takes longer than this waits for a token, and says so. */
+const PATIENCE_MS = 400;
 
 export function tokensPanel(trace: Trace, session: Session, config: Config, signedIn: () => boolean): HTMLElement {
   const notes = `${config.api}/notes`;
@@ -17,22 +19,31 @@ export function tokensPanel(trace: Trace, session: Session, config: Config, sign
   const callOnce = h("button", { type: "button", "data-testid": "call-once" }, "Call once");
   const burst = h(
     "button",
-    { type: "button", "data-testid": "burst", title: "Throws the token away, then calls 20 times at once: one mint" },
+    { type: "button", "data-testid": "burst", title: "Starts over without a token, then calls 20 times at once: one mint" },
     `Burst of ${BURST} parallel calls`,
   );
-  const short = h("input", { type: "checkbox", role: "switch", id: "short", "data-testid": "short-switch" });
+  const short = h("input", {
+    type: "checkbox",
+    role: "switch",
+    id: "short",
+    "aria-describedby": "short-hint",
+    "data-testid": "short-switch",
+  });
 
   callOnce.addEventListener("click", () => busy(callOnce, () => session.call("call once", notes)));
   burst.addEventListener("click", () =>
     busy(burst, async () => {
       setText(result, "");
-      session.drop();
+      session.startOver();
       const before = trace.mints;
       const calls = Array.from({ length: BURST }, () => session.call(`burst of ${BURST}`, notes));
+      const patience = setTimeout(() => {
+        const waits = session.token === undefined ? "for the token service" : "for the notes service";
+        setText(result, `${BURST} calls wait ${waits} …`);
+      }, PATIENCE_MS);
       const answers = await Promise.allSettled(calls);
-      const good = answers.filter((answer) => answer.status === "fulfilled" && answer.value.ok).length;
-      const mints = trace.mints - before;
-      setText(result, `${good} of ${BURST} calls answered, with ${mints} ${mints === 1 ? "mint" : "mints"}.`);
+      clearTimeout(patience);
+      setText(result, tell(answers, trace.mints - before));
     }),
   );
   short.addEventListener("change", () =>
@@ -47,7 +58,7 @@ export function tokensPanel(trace: Trace, session: Session, config: Config, sign
       }
       trace.note("info", wanted ? "the service now hands out 15 s tokens" : "the service now hands out 300 s tokens");
       if (!signedIn()) return;
-      session.drop();
+      session.startOver();
       await session.touch(wanted ? "short tokens on" : "short tokens off");
     }),
   );
@@ -56,14 +67,14 @@ export function tokensPanel(trace: Trace, session: Session, config: Config, sign
     () => trace.note("warn", "the switch for short tokens did not answer"),
   );
 
-  let newest: LogEntry | undefined;
+  let noted = 0;
   const show = () => {
     callOnce.disabled = burst.disabled = !signedIn();
     setText(mints, String(trace.mints));
     const { token, login, notes: calls, account } = trace.requests;
     setText(sent, `token ${token} · login ${login} · notes ${calls} · account ${account}`);
-    if (newest !== trace.log.at(-1)) {
-      newest = trace.log.at(-1);
+    if (noted !== trace.notes) {
+      noted = trace.notes;
       entries.replaceChildren(...trace.log.map(line).reverse());
     }
   };
@@ -88,9 +99,27 @@ export function tokensPanel(trace: Trace, session: Session, config: Config, sign
       burst,
       h("label", { class: "switch", for: "short" }, short, h("span", {}, "15-second tokens")),
     ),
+    h("p", { class: "muted hint", id: "short-hint" }, "The switch applies to the whole demo: every page and user gets such tokens."),
     result,
     entries,
   );
+}
+
+/** How a burst ended, in a sentence. */
+function tell(answers: PromiseSettledResult<Response>[], mints: number): string {
+  const good = answers.filter((answer) => answer.status === "fulfilled" && answer.value.ok).length;
+  const how = mints === 0 ? (good > 0 ? "the token in hand" : "no mint") : `${mints} ${mints === 1 ? "mint" : "mints"}`;
+  const reasons = new Set(answers.map(reason).filter(Boolean));
+  return `${good} of ${BURST} calls answered, with ${how}${reasons.size > 0 ? `: ${[...reasons].join(", ")}` : ""}.`;
+}
+
+/** Why a call brought nothing; empty when it did. */
+function reason(answer: PromiseSettledResult<Response>): string {
+  if (answer.status === "fulfilled") return answer.value.ok ? "" : `status ${answer.value.status}`;
+  const code = codeOf(answer.reason);
+  if (code === "signed_out") return "the session has ended";
+  if (code === undefined) return "the service does not answer";
+  return code === "timeout" || code === "network" || code === "unavailable" ? "the token service does not answer" : code;
 }
 
 /** Runs an action with its control disabled. Failures are told by the session's log, so they end here. */

@@ -1,9 +1,12 @@
-// The panel "What is where": looked up live, every two seconds and after each change.
+// The panel "What is where": looked up live, every two seconds and after each change. The token's time left runs along
+// with the chart's.
 import type { Config } from "../config.ts";
 import type { Session } from "../session.ts";
 import type { Trace } from "../trace/trace.ts";
 import { h, setAttribute, setText } from "../dom.ts";
 import { scanStorage } from "../trace/storage-scan.ts";
+import { secondsLeft } from "../trace/timeline.ts";
+import { everyFrame } from "./frames.ts";
 
 const EVERY_MS = 2000;
 
@@ -14,14 +17,14 @@ export function whereaboutsPanel(trace: Trace, session: Session, config: Config)
   const storage = h("dd", { class: "places", "data-testid": "storage" });
 
   const host = new URL(config.api).host;
-  const show = async () => {
-    const bar = trace.timeline.current("api", performance.now());
+  everyFrame((at) => {
+    const bar = trace.timeline.current("api", at);
     setText(
       token,
-      bar
-        ? `memory of this page only: ${bar.name}, scope ${bar.scope}, ${seconds(bar.expiresAt)} s left`
-        : "none in hand",
+      bar ? `memory of this page only: ${bar.name}, scope ${bar.scope}, ${secondsLeft(bar, at)} s left` : "none in hand",
     );
+  });
+  const show = async () => {
     setText(
       cookie,
       trace.steps.isDone(6) || trace.steps.isDone(7)
@@ -58,8 +61,4 @@ export function whereaboutsPanel(trace: Trace, session: Session, config: Config)
       storage,
     ),
   );
-}
-
-function seconds(until: number): number {
-  return Math.ceil((until - performance.now()) / 1000);
 }

@@ -53,9 +53,13 @@ const TEXTS: readonly (readonly [title: string, text: string, wire: string])[] =
   [
     "Service called",
     "The app calls the notes service with the token, and renews it while it is in use. The service verifies it offline.",
-    "GET /notes with Authorization: Bearer …. The gateway removes the cookie on the way.",
+    calledWith("GET /notes"),
   ],
 ];
+
+function calledWith(request: string): string {
+  return `${request} with Authorization: Bearer …. The gateway removes the cookie on the way.`;
+}
 
 /** The steps and their state. A step is told once it happened; later runs overwrite what was seen. */
 export class Steps {
@@ -81,6 +85,12 @@ export class Steps {
     step.state = state;
     if (seen === undefined) delete step.seen;
     else step.seen = seen;
+  }
+
+  /** Tells method and path of the last call of a service. */
+  called(request: string): void {
+    const last = this.all.at(-1);
+    if (last) last.wire = calledWith(request);
   }
 
   /** Marks what a live session made unnecessary. */

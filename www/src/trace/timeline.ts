@@ -41,6 +41,7 @@ export type Phase = "live" | "expiring" | "expired" | "renewed" | "ended";
 /** A token counts as expiring in its last fifth, at most half a minute. */
 const EXPIRING_SHARE = 0.2;
 const EXPIRING_MAX_MS = 30_000;
+const SAME_MARK_MS = 1000;
 
 /** The tokens and marks of this page. Oldest first. */
 export class Timeline {
@@ -71,8 +72,10 @@ export class Timeline {
     }
   }
 
+  /** Marks a moment. The same thing told again within a second, as by each call of a burst, is one mark. */
   mark(mark: Mark): void {
-    this.marks.push(mark);
+    const same = ({ at, kind, text }: Mark) => kind === mark.kind && text === mark.text && mark.at - at < SAME_MARK_MS;
+    if (!this.marks.some(same)) this.marks.push(mark);
   }
 
   /** The newest token of `key` that is usable at `now`. */
@@ -106,6 +109,11 @@ export function phaseOf(bar: TokenBar, now: number): Phase {
   if (bar.expiresAt <= now) return "expired";
   const lead = Math.min((bar.expiresAt - bar.mintedAt) * EXPIRING_SHARE, EXPIRING_MAX_MS);
   return bar.expiresAt - now <= lead ? "expiring" : "live";
+}
+
+/** Whole seconds until a token's end, begun ones included: the same number wherever it is shown. */
+export function secondsLeft(bar: TokenBar, now: number): number {
+  return Math.ceil((bar.expiresAt - now) / 1000);
 }
 
 /** The stretch of time that is on screen. */

@@ -10,18 +10,20 @@ export interface LogEntry {
   time: number;
   kind: LogKind;
   text: string;
-  /** How many times in a row. */
+  /** How many times. */
   count: number;
 }
 
 const LOG_LENGTH = 60;
-/** The same line within this time is counted instead of repeated. */
+/** The same line within this time is counted instead of repeated, even when others came in between. */
 const REPEAT_MS = 2000;
 
 export class Trace {
   readonly steps = new Steps();
   readonly timeline = new Timeline();
   readonly log: LogEntry[] = [];
+  /** How often something was noted in the log. */
+  notes = 0;
   readonly requests: Record<WireKind, number> = { token: 0, login: 0, notes: 0, account: 0 };
   /** Tokens minted for this page since it was loaded. */
   mints = 0;
@@ -48,10 +50,12 @@ export class Trace {
 
   note(kind: LogKind, text: string): void {
     this.change(() => {
+      this.notes += 1;
       const time = Date.now();
-      const last = this.log.at(-1);
-      if (last && last.text === text && last.kind === kind && time - last.time < REPEAT_MS) {
-        this.log.splice(-1, 1, { ...last, count: last.count + 1 });
+      const index = this.log.findLastIndex((line) => line.text === text && line.kind === kind);
+      const same = this.log[index];
+      if (same && time - same.time < REPEAT_MS) {
+        same.count += 1;
         return;
       }
       this.log.push({ time, kind, text, count: 1 });
