@@ -38,3 +38,10 @@ test("the step to explain is the active one, else the last that happened", () =>
   assert.equal(steps.latest, 1);
   assert.equal(steps.all[1]?.seen, undefined);
 });
+
+test("the last step shows the call that was made", () => {
+  const steps = new Steps();
+  assert.match(steps.all[7].wire, /^GET \/notes with/);
+  steps.called("POST /notes");
+  assert.match(steps.all[7].wire, /^POST \/notes with/);
+});

@@ -11,6 +11,7 @@ const {
   lanesOf,
   phaseOf,
   position,
+  secondsLeft,
   tickStep,
   viewAt,
 } = await source("trace/timeline.ts");
@@ -143,4 +144,19 @@ test("who asked is told once per label, and nobody means the background", () => 
   assert.equal(describeAskers(Array(20).fill("burst of 20")), "burst of 20");
   assert.equal(describeAskers(["page load", "notes list"]), "page load and notes list");
   assert.equal(describeAskers(["a", "b", "c"]), "a, b and c");
+});
+
+test("the calls of a burst that fail alike leave one mark", () => {
+  const timeline = new Timeline();
+  for (let i = 0; i < 20; i += 1) timeline.mark({ at: 1000 + i, kind: "failed", text: "burst of 20: timeout" });
+  timeline.mark({ at: 1010, kind: "failed", text: "add note: timeout" });
+  timeline.mark({ at: 2500, kind: "failed", text: "burst of 20: timeout" });
+  assert.deepEqual(timeline.marks.map((mark) => mark.at), [1000, 1010, 2500]);
+});
+
+test("the seconds left count the one that has begun", () => {
+  const bar = new Timeline().minted(token("a", 0));
+  assert.equal(secondsLeft(bar, 0), 15);
+  assert.equal(secondsLeft(bar, 999), 15);
+  assert.equal(secondsLeft(bar, 1000), 14);
 });

@@ -24,7 +24,7 @@ const KEEP_MS = 20 * 60_000;
 /** Calls of one label that lie closer than this are drawn as one with a count. */
 const GROUP_SHARE = 0.01;
 /** Widths in pixels: between two ticks at least, of a tick's words, and of the flag at "now". */
-const TICK_EVERY = 88;
+const TICK_EVERY = 72;
 const TICK_ROOM = 52;
 const NOW_ROOM = 44;
 /** A bar narrower than this has no room for the count of its calls. */

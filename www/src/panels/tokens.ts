@@ -62,10 +62,16 @@ export function tokensPanel(trace: Trace, session: Session, config: Config, sign
       await session.touch(wanted ? "short tokens on" : "short tokens off");
     }),
   );
-  void session.shortTokens().then(
-    (isShort) => (short.checked = isShort),
-    () => trace.note("warn", "the switch for short tokens did not answer"),
-  );
+  const look = () =>
+    session.shortTokens().then(
+      (isShort) => (short.checked = isShort),
+      () => trace.note("warn", "the switch for short tokens did not answer"),
+    );
+  // Another page may have turned it in the meantime.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible" && !short.disabled) void look();
+  });
+  void look();
 
   let noted = 0;
   const show = () => {
