@@ -20,6 +20,7 @@
 //!     username: "ada".to_owned(),
 //!     password_hash: None,
 //!     scopes: None,
+//!     disabled_at: None,
 //!     created_at: Timestamp::from_secs(1_700_000_000),
 //! };
 //! assert_eq!(store.add_user(ada.clone()).await?, AddUser::Added);
@@ -47,6 +48,6 @@ mod traits;
 pub use records::{NewSession, NewUser, Session, SigningKeyRow, User};
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use traits::{
-    AddClient, AddKey, AddUser, Change, Clients, EndSessions, Keys, ReplaceClient, Sessions,
-    StartSession, Store, StoreError, Users,
+    AddClient, AddKey, AddUser, Change, ChangePassword, Clients, EndSessions, Keys, ReplaceClient,
+    Sessions, StartSession, Store, StoreError, Users,
 };

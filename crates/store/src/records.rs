@@ -42,6 +42,8 @@ pub struct NewUser {
     pub password_hash: Option<String>,
     /// See [`User::scopes`].
     pub scopes: Option<Scope>,
+    /// See [`User::disabled_at`].
+    pub disabled_at: Option<Timestamp>,
     /// See [`User::created_at`].
     pub created_at: Timestamp,
 }

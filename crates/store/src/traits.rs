@@ -27,6 +27,20 @@ pub enum AddUser {
     NameTaken,
 }
 
+/// Outcome of [`Users::change_password`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangePassword {
+    /// The password is another, and all other sessions are over.
+    Changed {
+        /// How many were ended.
+        ended: u32,
+    },
+    /// The stored hash is not the one that was checked; nothing changed.
+    OtherPassword,
+    /// The session that asked is over, or the user is gone; nothing changed.
+    SessionOver,
+}
+
 /// Outcome of a change to one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -103,6 +117,8 @@ pub enum EndSessions {
 pub trait Users: Send + Sync {
     /// Adds a user unless the name is taken.
     async fn add_user(&self, user: NewUser) -> Result<AddUser, StoreError>;
+    /// Adds each user unless the name is taken, all in one transaction; says for each how it went.
+    async fn add_users(&self, users: Vec<NewUser>) -> Result<Vec<AddUser>, StoreError>;
     /// Finds by exact name.
     async fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError>;
     /// Finds by id.
@@ -116,6 +132,16 @@ pub trait Users: Send + Sync {
         hash: String,
         end: EndSessions,
     ) -> Result<Change, StoreError>;
+    /// The user's own change of password: replaces the hash `old` by `new` and, in the same transaction, ends every
+    /// session but `kept`. Only while `old` is still stored and `kept` is a session of the user: a request that was
+    /// under way must not undo another change, or outlive a sign-out.
+    async fn change_password(
+        &self,
+        id: &UserId,
+        old: &str,
+        new: String,
+        kept: &SessionId,
+    ) -> Result<ChangePassword, StoreError>;
     /// Replaces a hash by a stronger one of the same password, only if it is still `old`: a sign-in must not undo a
     /// password change that it raced with. Sessions stay.
     async fn upgrade_password_hash(

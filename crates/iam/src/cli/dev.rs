@@ -160,6 +160,7 @@ async fn add_user(
         username: NAME.to_owned(),
         password_hash: Some(hasher.hash(&password).await?),
         scopes: None,
+        disabled_at: None,
         created_at: SystemClock.now(),
     };
     match store.add_user(user).await? {

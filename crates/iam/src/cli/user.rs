@@ -165,6 +165,7 @@ async fn add_user(
         username: add.name.clone(),
         password_hash: Some(hash),
         scopes: add.scope,
+        disabled_at: None,
         created_at: SystemClock.now(),
     };
     match store.add_user(user).await? {

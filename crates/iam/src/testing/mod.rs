@@ -152,6 +152,7 @@ impl TestService {
             username: username.to_owned(),
             password_hash: Some(hasher.hash(&password.into()).await.unwrap()),
             scopes,
+            disabled_at: None,
             created_at: START,
         };
         self.store.add_user(user).await.unwrap();

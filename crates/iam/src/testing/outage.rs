@@ -7,8 +7,9 @@ use sessionmint_oauth::{
     BrowserClient, ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId,
 };
 use sessionmint_store::{
-    AddClient, AddKey, AddUser, Change, Clients, EndSessions, Keys, NewSession, NewUser,
-    ReplaceClient, Session, Sessions, SigningKeyRow, StartSession, Store, StoreError, User, Users,
+    AddClient, AddKey, AddUser, Change, ChangePassword, Clients, EndSessions, Keys, NewSession,
+    NewUser, ReplaceClient, Session, Sessions, SigningKeyRow, StartSession, Store, StoreError,
+    User, Users,
 };
 
 /// Passes everything on to another store, or fails everything while [`StoreWithOutages::set_down`] says so.
@@ -47,6 +48,10 @@ impl<S: Store> Users for StoreWithOutages<S> {
         self.inner()?.add_user(user).await
     }
 
+    async fn add_users(&self, users: Vec<NewUser>) -> Result<Vec<AddUser>, StoreError> {
+        self.inner()?.add_users(users).await
+    }
+
     async fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError> {
         self.inner()?.user_by_name(username).await
     }
@@ -66,6 +71,16 @@ impl<S: Store> Users for StoreWithOutages<S> {
         end: EndSessions,
     ) -> Result<Change, StoreError> {
         self.inner()?.set_password(id, hash, end).await
+    }
+
+    async fn change_password(
+        &self,
+        id: &UserId,
+        old: &str,
+        new: String,
+        kept: &SessionId,
+    ) -> Result<ChangePassword, StoreError> {
+        self.inner()?.change_password(id, old, new, kept).await
     }
 
     async fn upgrade_password_hash(

@@ -41,6 +41,7 @@ pub(crate) async fn add_user(store: &SqliteStore, name: &str, hash: Option<&str>
         username: name.to_owned(),
         password_hash: hash.map(str::to_owned),
         scopes: None,
+        disabled_at: None,
         created_at: Timestamp::from_secs(1_700_000_000),
     };
     assert_eq!(store.add_user(user).await.unwrap(), AddUser::Added);

@@ -35,6 +35,7 @@ pub(super) fn new_user(number: u32, name: &str) -> NewUser {
         username: name.to_owned(),
         password_hash: Some("old".to_owned()),
         scopes: None,
+        disabled_at: None,
         created_at: NOW,
     }
 }

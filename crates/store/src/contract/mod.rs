@@ -64,6 +64,8 @@ cases! { ($)
         names_are_unique_byte_for_byte
         users_are_listed_by_name_in_pages
         a_new_password_ends_sessions
+        many_users_are_added_at_once
+        c149_a_change_of_password_needs_the_old_hash_and_a_live_session
         a_hash_is_upgraded_only_from_the_old_one
         disabling_ends_sessions_for_good
         scopes_of_a_user_show_in_the_next_read
@@ -103,6 +105,8 @@ cases! { ($)
         the_maximum_holds_under_concurrent_sign_ins
         a_hash_upgrade_never_undoes_a_password_change
         one_of_many_equal_names_wins
+        c023_a_purge_neither_revives_nor_takes_a_live_session
+        c149_one_of_many_changes_of_a_password_wins
         one_of_many_clients_gets_an_origin
         instances_that_start_together_share_one_key
     }

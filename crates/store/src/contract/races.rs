@@ -6,7 +6,10 @@ use tokio::task::JoinSet;
 
 use super::Instances;
 use super::fixtures::*;
-use crate::{AddClient, AddKey, AddUser, Change, EndSessions, StartSession, Store};
+use crate::{
+    AddClient, AddKey, AddUser, Change, ChangePassword, EndSessions, NewSession, StartSession,
+    Store,
+};
 
 /// One instance or the other, in turn.
 fn either(on: &Instances, number: u32) -> Arc<dyn Store> {
@@ -272,4 +275,84 @@ pub(super) async fn instances_that_start_together_share_one_key(on: &Instances) 
         1
     );
     assert!(outcomes.iter().all(|(_, kid)| *kid == outcomes[0].1));
+}
+
+/// Purges, activity and sign-ins at once: what is over goes and stays gone, what lives stays, and nobody is answered
+/// with an error.
+pub(super) async fn c023_a_purge_neither_revives_nor_takes_a_live_session(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    for number in 0..200 {
+        start(&*on.one, number, &ada).await;
+    }
+    // Those of even numbers had input lately, when the purge begins; the others are touched too late.
+    let idle_before = NOW.plus_secs(60);
+    for number in (0..200).step_by(2) {
+        let touched = on
+            .one
+            .touch_session(&key_hash(number), NOW.plus_secs(60))
+            .await;
+        assert_eq!(touched, Ok(Change::Done));
+    }
+    let mut tasks = JoinSet::new();
+    for number in 0..200 {
+        let (store, ada) = (either(on, number / 2), ada.clone());
+        tasks.spawn(async move {
+            if number % 20 == 0 {
+                store.purge_sessions(NOW, idle_before).await.unwrap();
+            }
+            let touched = store
+                .touch_session(&key_hash(number), NOW.plus_secs(90))
+                .await;
+            let found = store.session(&key_hash(number)).await.unwrap();
+            assert_eq!(found.is_some(), touched == Ok(Change::Done), "{number}");
+            if number % 2 == 0 {
+                assert_eq!(touched, Ok(Change::Done), "{number} lives");
+            }
+            let fresh = NewSession {
+                now: idle_before,
+                ..new_session(1000 + number, &ada)
+            };
+            let started = store.start_session(fresh, None, u32::MAX).await;
+            assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
+        });
+    }
+    tasks.join_all().await;
+    on.one.purge_sessions(NOW, idle_before).await.unwrap();
+    for number in (0..200).step_by(2).chain(1000..1200) {
+        let found = on.two.session(&key_hash(number)).await.unwrap();
+        assert!(found.is_some(), "{number}");
+    }
+}
+
+pub(super) async fn c149_one_of_many_changes_of_a_password_wins(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    let mut tasks = JoinSet::new();
+    for number in 0..50 {
+        start(&*on.one, number, &ada).await;
+    }
+    for number in 0..50 {
+        let (store, ada) = (either(on, number), ada.clone());
+        tasks.spawn(async move {
+            let new = format!("new {number}");
+            store
+                .change_password(&ada, "old", new, &session_id(number))
+                .await
+                .map(|outcome| (number, outcome))
+        });
+    }
+    let outcomes = tasks.join_all().await;
+    let changed: Vec<_> = outcomes
+        .into_iter()
+        .map(Result::unwrap)
+        .filter_map(|(number, outcome)| match outcome {
+            ChangePassword::Changed { ended } => Some((number, ended)),
+            ChangePassword::OtherPassword | ChangePassword::SessionOver => None,
+        })
+        .collect();
+    let &[(winner, 49)] = changed.as_slice() else {
+        panic!("{changed:?}");
+    };
+    let user = on.one.user(&ada).await.unwrap().unwrap();
+    assert_eq!(user.password_hash, Some(format!("new {winner}")));
+    assert_eq!(ids_of(&*on.two, &ada).await, [session_id(winner)]);
 }

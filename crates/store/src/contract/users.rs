@@ -4,7 +4,7 @@ use sessionmint_oauth::Timestamp;
 
 use super::Instances;
 use super::fixtures::*;
-use crate::{AddUser, Change, EndSessions, NewUser, User};
+use crate::{AddUser, Change, ChangePassword, EndSessions, NewUser, User};
 
 pub(super) async fn a_user_comes_back_as_stored(on: &Instances) {
     let all = [
@@ -22,6 +22,7 @@ pub(super) async fn a_user_comes_back_as_stored(on: &Instances) {
             username: format!("Zoë ' \" {number}"),
             password_hash: password_hash.map(str::to_owned),
             scopes: scopes.map(|scopes| scopes.parse().unwrap()),
+            disabled_at: (number == 1).then_some(NOW),
             created_at,
         };
         let stored = User {
@@ -29,7 +30,7 @@ pub(super) async fn a_user_comes_back_as_stored(on: &Instances) {
             username: new.username.clone(),
             password_hash: new.password_hash.clone(),
             scopes: new.scopes.clone(),
-            disabled_at: None,
+            disabled_at: new.disabled_at,
             created_at,
         };
         assert_eq!(on.one.add_user(new).await, Ok(AddUser::Added));
@@ -123,6 +124,82 @@ pub(super) async fn a_new_password_ends_sessions(on: &Instances) {
         .set_password(&user_id(99), "x".to_owned(), EndSessions::All)
         .await;
     assert_eq!(nobody, Ok(Change::NotFound));
+}
+
+pub(super) async fn many_users_are_added_at_once(on: &Instances) {
+    add_user(&*on.one, 1, "ada").await;
+    let disabled = NewUser {
+        disabled_at: Some(NOW),
+        ..new_user(4, "carol")
+    };
+    let outcomes = on
+        .one
+        .add_users(vec![new_user(2, "ada"), new_user(3, "bob"), disabled])
+        .await;
+    assert_eq!(
+        outcomes,
+        Ok(vec![AddUser::NameTaken, AddUser::Added, AddUser::Added])
+    );
+    assert_eq!(on.two.user(&user_id(2)).await, Ok(None));
+    assert_eq!(
+        on.two
+            .user_by_name("ada")
+            .await
+            .unwrap()
+            .map(|user| user.id),
+        Some(user_id(1))
+    );
+    assert_eq!(
+        on.two.user(&user_id(3)).await.unwrap().unwrap().disabled_at,
+        None
+    );
+    assert_eq!(
+        on.two.user(&user_id(4)).await.unwrap().unwrap().disabled_at,
+        Some(NOW)
+    );
+    assert_eq!(on.one.add_users(Vec::new()).await, Ok(Vec::new()));
+}
+
+pub(super) async fn c149_a_change_of_password_needs_the_old_hash_and_a_live_session(
+    on: &Instances,
+) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    let bob = add_user(&*on.one, 2, "bob").await;
+    for number in 1..=3 {
+        start(&*on.one, number, &ada).await;
+    }
+    start(&*on.one, 4, &bob).await;
+    let change = async |old: &str, new: &str, kept| {
+        on.one
+            .change_password(&ada, old, new.to_owned(), &session_id(kept))
+            .await
+            .unwrap()
+    };
+    let hash = async || on.two.user(&ada).await.unwrap().unwrap().password_hash;
+
+    assert_eq!(change("other", "x", 2).await, ChangePassword::OtherPassword);
+    assert_eq!(change("old", "x", 99).await, ChangePassword::SessionOver);
+    assert_eq!(
+        change("old", "x", 4).await,
+        ChangePassword::SessionOver,
+        "another user's"
+    );
+    assert_eq!(hash().await.as_deref(), Some("old"));
+    assert_eq!(ids_of(&*on.two, &ada).await.len(), 3);
+
+    assert_eq!(
+        change("old", "new", 2).await,
+        ChangePassword::Changed { ended: 2 }
+    );
+    assert_eq!(hash().await.as_deref(), Some("new"));
+    assert_eq!(ids_of(&*on.two, &ada).await, [session_id(2)]);
+    assert_eq!(ids_of(&*on.two, &bob).await, [session_id(4)]);
+    assert_eq!(change("old", "x", 2).await, ChangePassword::OtherPassword);
+
+    on.two.end_session(&key_hash(2)).await.unwrap();
+    assert_eq!(change("new", "x", 2).await, ChangePassword::SessionOver);
+    on.two.remove_user(&ada).await.unwrap();
+    assert_eq!(change("new", "x", 2).await, ChangePassword::SessionOver);
 }
 
 pub(super) async fn a_hash_is_upgraded_only_from_the_old_one(on: &Instances) {

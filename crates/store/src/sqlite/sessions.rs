@@ -184,7 +184,7 @@ fn insert(conn: &Connection, session: &NewSession) -> rusqlite::Result<usize> {
     ])
 }
 
-fn count(rows: usize) -> u32 {
+pub(super) fn count(rows: usize) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
 }
 

@@ -1,13 +1,13 @@
 //! People.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension, Row, params};
-use sessionmint_oauth::{Scope, Timestamp, UserId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use sessionmint_oauth::{Scope, SessionId, Timestamp, UserId};
 
 use super::SqliteStore;
 use super::rows::{optional_scope, parsed, timestamp};
-use super::sessions::end_sessions;
-use crate::{AddUser, Change, EndSessions, NewUser, StoreError, User, Users};
+use super::sessions::{count, end_sessions};
+use crate::{AddUser, Change, ChangePassword, EndSessions, NewUser, StoreError, User, Users};
 
 const SELECT: &str =
     "SELECT id, username, password_hash, scopes, disabled_at, created_at FROM users";
@@ -15,23 +15,12 @@ const SELECT: &str =
 #[async_trait]
 impl Users for SqliteStore {
     async fn add_user(&self, user: NewUser) -> Result<AddUser, StoreError> {
-        self.write(move |conn| {
-            let scopes = user.scopes.map(String::from);
-            let added = conn
-                .prepare_cached(
-                    "INSERT INTO users (id, username, password_hash, scopes, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT (username) DO NOTHING",
-                )?
-                .execute(params![
-                    user.id.as_str(),
-                    user.username,
-                    user.password_hash,
-                    scopes,
-                    user.created_at.millis()
-                ])?;
-            Ok(if added == 1 { AddUser::Added } else { AddUser::NameTaken })
-        })
-        .await
+        self.write(move |conn| add(conn, &user)).await
+    }
+
+    async fn add_users(&self, users: Vec<NewUser>) -> Result<Vec<AddUser>, StoreError> {
+        self.write(move |conn| users.iter().map(|user| add(conn, user)).collect())
+            .await
     }
 
     async fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError> {
@@ -79,6 +68,30 @@ impl Users for SqliteStore {
         .await
     }
 
+    async fn change_password(
+        &self,
+        id: &UserId,
+        old: &str,
+        new: String,
+        kept: &SessionId,
+    ) -> Result<ChangePassword, StoreError> {
+        let (id, old, kept) = (id.clone(), old.to_owned(), kept.clone());
+        self.write(move |conn| {
+            let live = conn
+                .prepare_cached("SELECT 1 FROM sessions WHERE id = ?1 AND user_id = ?2")?
+                .exists([kept.as_str(), id.as_str()])?;
+            if !live {
+                return Ok(ChangePassword::SessionOver);
+            }
+            if replace_hash(conn, &id, &old, &new)? == 0 {
+                return Ok(ChangePassword::OtherPassword);
+            }
+            let ended = count(end_sessions(conn, &id, &EndSessions::AllBut(kept))?);
+            Ok(ChangePassword::Changed { ended })
+        })
+        .await
+    }
+
     async fn upgrade_password_hash(
         &self,
         id: &UserId,
@@ -86,14 +99,8 @@ impl Users for SqliteStore {
         new: String,
     ) -> Result<Change, StoreError> {
         let (id, old) = (id.clone(), old.to_owned());
-        self.write(move |conn| {
-            conn.prepare_cached(
-                "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
-            )?
-            .execute(params![id.as_str(), old, new])
-            .map(change)
-        })
-        .await
+        self.write(move |conn| replace_hash(conn, &id, &old, &new).map(change))
+            .await
     }
 
     async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<Change, StoreError> {
@@ -138,6 +145,33 @@ impl Users for SqliteStore {
         })
         .await
     }
+}
+
+fn add(conn: &Connection, user: &NewUser) -> rusqlite::Result<AddUser> {
+    let added = conn
+        .prepare_cached(
+            "INSERT INTO users (id, username, password_hash, scopes, disabled_at, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (username) DO NOTHING",
+        )?
+        .execute(params![
+            user.id.as_str(),
+            user.username,
+            user.password_hash,
+            user.scopes.as_ref().map(ToString::to_string),
+            user.disabled_at.map(Timestamp::millis),
+            user.created_at.millis()
+        ])?;
+    Ok(if added == 1 {
+        AddUser::Added
+    } else {
+        AddUser::NameTaken
+    })
+}
+
+fn replace_hash(conn: &Connection, id: &UserId, old: &str, new: &str) -> rusqlite::Result<usize> {
+    conn.prepare_cached("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")?
+        .execute([id.as_str(), old, new])
 }
 
 /// From the number of rows that a statement changed.
