@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use sessionmint_oauth::form::is_media_type;
 
 use super::problem::Problem;
 
@@ -36,6 +38,54 @@ pub(super) async fn read(body: Body) -> Result<Bytes, BodyError> {
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
         Ok(Err(_)) => Err(BodyError::Broken),
         Err(_) => Err(BodyError::TooSlow),
+    }
+}
+
+/// Why a body is not the JSON object that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum JsonError {
+    /// Another content type: a form cannot be JSON, and JSON from another origin needs a preflight.
+    #[error("the content type is not application/json")]
+    UnsupportedMediaType,
+    /// It could not be read.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// It is no JSON object, or lacks something.
+    #[error("the body is not the JSON object that is asked for")]
+    Malformed,
+}
+
+/// A body that is a JSON object.
+pub(super) async fn json_object<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, JsonError> {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    if !is_media_type(content_type, "application/json") {
+        return Err(JsonError::UnsupportedMediaType);
+    }
+    let body = read(body).await?;
+    // serde takes an array for a struct too, with the fields in the order of their declaration.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(JsonError::Malformed);
+    }
+    serde_json::from_slice(&body).map_err(|_| JsonError::Malformed)
+}
+
+impl JsonError {
+    /// `shape` says what the body should be.
+    pub(super) fn problem(self, shape: &'static str) -> Problem {
+        match self {
+            Self::UnsupportedMediaType => Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "the content type of the body must be application/json",
+            ),
+            Self::Body(error) => error.into(),
+            Self::Malformed => Problem::new(StatusCode::BAD_REQUEST, "malformed", shape),
+        }
     }
 }
 

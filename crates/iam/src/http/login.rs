@@ -10,12 +10,11 @@ use axum::{Extension, Json};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sessionmint_oauth::cookie::SessionKey;
-use sessionmint_oauth::form::is_media_type;
 use sessionmint_oauth::{ClientId, SessionId, UserId};
 use sessionmint_store::{NewSession, StartSession, StoreError};
 use tower_cookies::{Cookie, Cookies};
 
-use super::body::{self, BodyError};
+use super::body::{self, JsonError};
 use super::caller::{Caller, NotAllowed};
 use super::client_ip::client_ip;
 use super::cookie;
@@ -51,12 +50,8 @@ struct UserAnswer {
 enum LoginError {
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
-    #[error("the content type is not application/json")]
-    UnsupportedMediaType,
     #[error(transparent)]
-    Body(#[from] BodyError),
-    #[error("the body is not a JSON object with username and password")]
-    Malformed,
+    Body(#[from] JsonError),
     #[error("wrong credentials, or a user who may not sign in")]
     Rejected,
     #[error("too many attempts")]
@@ -112,16 +107,8 @@ async fn sign_in(
 ) -> Result<SignedIn, LoginError> {
     let (parts, body) = request.into_parts();
     let client = caller.client()?;
-    // A form cannot be JSON, and JSON from another origin needs a preflight: nobody is signed in as somebody else unasked.
-    let content_type = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .map_or(&b""[..], HeaderValue::as_bytes);
-    if !is_media_type(content_type, "application/json") {
-        return Err(LoginError::UnsupportedMediaType);
-    }
-    let body = body::read(body).await?;
-    let login: LoginRequest = serde_json::from_slice(&body).map_err(|_| LoginError::Malformed)?;
+    // Only JSON, which another origin cannot send without a preflight: nobody is signed in as somebody else unasked.
+    let login: LoginRequest = body::json_object(&parts.headers, body).await?;
     let attempt = Credentials {
         username: &login.username,
         password: &login.password,
@@ -216,7 +203,7 @@ impl LoginError {
                 tracing::warn!(outcome = %"refused", cause = %self, %network, "sign-in");
             }
             Self::Rejected => tracing::info!(outcome = %"rejected", %network, "sign-in"),
-            Self::UnsupportedMediaType | Self::Body(_) | Self::Malformed => {
+            Self::Body(_) => {
                 tracing::info!(outcome = %"malformed", cause = %self, %network, "sign-in");
             }
         }
@@ -236,18 +223,8 @@ impl IntoResponse for LoginError {
                 | NotAllowed::OwnOrigin
                 | NotAllowed::NotFetch,
             ) => Problem::origin_refused(),
-            Self::UnsupportedMediaType => {
-                let detail = "send the credentials as application/json";
-                Problem::new(
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "unsupported_media_type",
-                    detail,
-                )
-            }
-            Self::Body(error) => error.into(),
-            Self::Malformed => {
-                let detail = "the body is a JSON object with the strings username and password";
-                Problem::new(StatusCode::BAD_REQUEST, "malformed", detail)
+            Self::Body(error) => {
+                error.problem("the body is a JSON object with the strings username and password")
             }
             Self::Rejected => {
                 let detail = "the user name or the password is wrong";

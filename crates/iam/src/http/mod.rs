@@ -15,6 +15,7 @@ mod discovery;
 mod headers;
 mod login;
 mod logout;
+mod password;
 mod problem;
 mod sessions;
 mod token;
@@ -75,6 +76,16 @@ pub fn router(app: Arc<App>) -> Router {
         .route(
             &path("/userinfo"),
             endpoint(get(userinfo::userinfo), account("GET")),
+        )
+        .route(
+            &path("/password"),
+            endpoint(
+                post(password::change),
+                Cors {
+                    request_headers: Some("Authorization, Content-Type"),
+                    ..account("POST")
+                },
+            ),
         )
         .route(
             &path("/sessions"),

@@ -1,5 +1,7 @@
 //! Error answers of the endpoints that are not OAuth's (RFC 9457).
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +12,7 @@ use serde_json::json;
 pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
-    detail: &'static str,
+    detail: Cow<'static, str>,
     retry_after_secs: Option<u64>,
     challenge: Option<HeaderValue>,
 }
@@ -20,11 +22,15 @@ pub(crate) const OUTAGE_RETRY_SECS: u64 = 2;
 
 impl Problem {
     /// `code` is stable and for programs, `detail` for people.
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             status,
             code,
-            detail,
+            detail: detail.into(),
             retry_after_secs: None,
             challenge: None,
         }

@@ -62,7 +62,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use sessionmint_oauth::{Timestamp, UserId};
+use sessionmint_oauth::{SessionId, Timestamp, UserId};
 
 pub use hasher::Hasher;
 pub use password::PasswordAuthenticator;
@@ -126,6 +126,36 @@ pub enum AuthenticateError {
     Unavailable,
 }
 
+/// A signed-in user wants another password.
+#[derive(Debug)]
+pub struct PasswordChange<'a> {
+    /// Whose.
+    pub user_id: &'a UserId,
+    /// Their name, the password that they have now, and where the request comes from.
+    pub credentials: Credentials<'a>,
+    /// The password to be; the policy has been checked.
+    pub new: &'a SecretString,
+    /// The session that asks: the one that stays.
+    pub kept: &'a SessionId,
+}
+
+/// Why a password was not changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordChangeError {
+    /// The current password was not good, for one of these reasons.
+    Current(AuthenticateError),
+    /// The session that asked was over in the meantime.
+    SessionOver,
+    /// Passwords are kept elsewhere.
+    KeptElsewhere,
+}
+
+impl From<AuthenticateError> for PasswordChangeError {
+    fn from(error: AuthenticateError) -> Self {
+        Self::Current(error)
+    }
+}
+
 /// Decides whether credentials are good.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
@@ -135,4 +165,15 @@ pub trait Authenticator: Send + Sync {
         attempt: Credentials<'_>,
         now: Timestamp,
     ) -> Result<Authenticated, AuthenticateError>;
+
+    /// Checks the current password as a sign-in would, sets the new one, and ends all other sessions of the user in the
+    /// same step; says how many. Without passwords of its own an authenticator leaves this as it is.
+    async fn change_password(
+        &self,
+        change: PasswordChange<'_>,
+        now: Timestamp,
+    ) -> Result<u32, PasswordChangeError> {
+        let _ = (change, now);
+        Err(PasswordChangeError::KeptElsewhere)
+    }
 }

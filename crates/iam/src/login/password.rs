@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use sessionmint_oauth::Timestamp;
-use sessionmint_store::{Change, Store, User};
+use sessionmint_store::{Change, ChangePassword, Store, StoreError, User};
 
 use super::hasher::{HashError, Hasher, HasherError, Verdict, Work};
 use super::{
     AuthenticateError, Authenticated, Authenticator, Credentials, MAX_PASSWORD_BYTES,
-    MAX_USERNAME_BYTES,
+    MAX_USERNAME_BYTES, PasswordChange, PasswordChangeError,
 };
 use crate::config::HashingConfig;
 use crate::logging::Printable;
@@ -84,26 +84,11 @@ impl PasswordAuthenticator {
             .store
             .user_by_name(attempt.username)
             .await
-            .map_err(|error| {
-                tracing::error!(%error, "sign-in: the store did not answer");
-                AuthenticateError::Unavailable
-            })?;
+            .map_err(unavailable)?;
         let enabled = user.as_ref().filter(|user| user.disabled_at.is_none());
         let stored = enabled.and_then(|user| user.password_hash.as_deref());
 
-        let verdict = self
-            .hasher
-            .verify(attempt.password, stored)
-            .await
-            .map_err(|error| match error {
-                HashError::Busy { retry_after_secs } => {
-                    AuthenticateError::Busy { retry_after_secs }
-                }
-                HashError::Failed => {
-                    tracing::error!("sign-in: a password hash could not be computed");
-                    AuthenticateError::Unavailable
-                }
-            })?;
+        let verdict = self.hasher.verify(attempt.password, stored).await?;
 
         match (verdict, enabled, stored) {
             (Verdict::Right { upgraded }, Some(user), Some(old)) => {
@@ -138,6 +123,58 @@ impl Authenticator for PasswordAuthenticator {
         // Two sign-ins at once renewed the same hash; what the other one stored needs no renewing.
         let again = self.check(&attempt).await?;
         again.ok_or(AuthenticateError::Rejected)
+    }
+
+    async fn change_password(
+        &self,
+        change: PasswordChange<'_>,
+        now: Timestamp,
+    ) -> Result<u32, PasswordChangeError> {
+        let PasswordChange {
+            user_id,
+            credentials,
+            new,
+            kept,
+        } = change;
+        let checked = self.authenticate(credentials, now).await?;
+        let old = checked
+            .password_hash
+            .filter(|_| checked.user_id == *user_id);
+        let old = old.ok_or(AuthenticateError::Rejected)?;
+        let new = self
+            .hasher
+            .hash(new)
+            .await
+            .map_err(AuthenticateError::from)?;
+        match self
+            .store
+            .change_password(user_id, &old, new, kept)
+            .await
+            .map_err(unavailable)?
+        {
+            ChangePassword::Changed { ended } => Ok(ended),
+            // Somebody else was faster, so it is no longer the current one.
+            ChangePassword::OtherPassword => Err(AuthenticateError::Rejected.into()),
+            ChangePassword::SessionOver => Err(PasswordChangeError::SessionOver),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn unavailable(error: StoreError) -> AuthenticateError {
+    tracing::error!(%error, "password check: the store did not answer");
+    AuthenticateError::Unavailable
+}
+
+impl From<HashError> for AuthenticateError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy { retry_after_secs } => Self::Busy { retry_after_secs },
+            HashError::Failed => {
+                tracing::error!("password check: a hash could not be computed");
+                Self::Unavailable
+            }
+        }
     }
 }
 

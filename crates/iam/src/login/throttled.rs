@@ -1,10 +1,15 @@
 //! Throttling in front of any [`Authenticator`].
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use sessionmint_oauth::Timestamp;
 
-use super::throttle::{RetryAfterSecs, Throttle};
-use super::{AuthenticateError, Authenticated, Authenticator, Credentials};
+use super::throttle::{Attempt, RetryAfterSecs, Throttle};
+use super::{
+    AuthenticateError, Authenticated, Authenticator, Credentials, PasswordChange,
+    PasswordChangeError,
+};
 use crate::config::ThrottleConfig;
 
 /// Asks `A` only as often as the [`Throttle`] lets an attempt pass, so that a refused one costs next to nothing.
@@ -26,6 +31,31 @@ impl<A> Throttled<A> {
     pub fn inner(&self) -> &A {
         &self.inner
     }
+
+    fn begin(
+        &self,
+        username: &str,
+        network: IpAddr,
+        now: Timestamp,
+    ) -> Result<Attempt, AuthenticateError> {
+        self.throttle
+            .begin(username, network, now)
+            .map_err(|RetryAfterSecs(secs)| AuthenticateError::Throttled {
+                retry_after_secs: secs,
+            })
+    }
+
+    fn settle(&self, charged: &Attempt, error: Option<&AuthenticateError>) {
+        match error {
+            None => self.throttle.succeeded(charged),
+            Some(AuthenticateError::Rejected) => {}
+            Some(
+                AuthenticateError::Throttled { .. }
+                | AuthenticateError::Busy { .. }
+                | AuthenticateError::Unavailable,
+            ) => self.throttle.not_checked(charged),
+        }
+    }
 }
 
 #[async_trait]
@@ -35,22 +65,29 @@ impl<A: Authenticator> Authenticator for Throttled<A> {
         attempt: Credentials<'_>,
         now: Timestamp,
     ) -> Result<Authenticated, AuthenticateError> {
-        let charged = self
-            .throttle
-            .begin(attempt.username, attempt.network, now)
-            .map_err(|RetryAfterSecs(secs)| AuthenticateError::Throttled {
-                retry_after_secs: secs,
-            })?;
+        let charged = self.begin(attempt.username, attempt.network, now)?;
         // Dropped on the way, by a caller that hung up, the attempt stays charged.
         let result = self.inner.authenticate(attempt, now).await;
+        self.settle(&charged, result.as_ref().err());
+        result
+    }
+
+    async fn change_password(
+        &self,
+        change: PasswordChange<'_>,
+        now: Timestamp,
+    ) -> Result<u32, PasswordChangeError> {
+        let Credentials {
+            username, network, ..
+        } = change.credentials;
+        let charged = self.begin(username, network, now)?;
+        let result = self.inner.change_password(change, now).await;
         match &result {
-            Ok(_) => self.throttle.succeeded(&charged),
-            Err(AuthenticateError::Rejected) => {}
-            Err(
-                AuthenticateError::Throttled { .. }
-                | AuthenticateError::Busy { .. }
-                | AuthenticateError::Unavailable,
-            ) => self.throttle.not_checked(&charged),
+            Ok(_) => self.settle(&charged, None),
+            Err(PasswordChangeError::Current(error)) => self.settle(&charged, Some(error)),
+            Err(PasswordChangeError::SessionOver | PasswordChangeError::KeptElsewhere) => {
+                self.throttle.not_checked(&charged);
+            }
         }
         result
     }

@@ -147,17 +147,19 @@ async fn c034_an_evil_origin_signs_nobody_in() {
 #[tokio::test]
 async fn what_is_no_json_object_with_name_and_password_is_malformed() {
     let (service, _, cookie) = signed_in().await;
+    let as_array = format!(r#"["ada","{PASSWORD}"]"#);
     for body in [
         "",
         "{",
         "[]",
+        &as_array,
         "null",
         r#"{"username":"ada"}"#,
         r#"{"username":1,"password":"x"}"#,
         "\u{feff}{}",
     ] {
         let mut request = sign_in_request("", "");
-        *request.body_mut() = Body::from(body);
+        *request.body_mut() = Body::from(body.to_owned());
         let answer = service.send(request).await;
         assert_problem(&answer, 400, "malformed");
         assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), ORIGIN);

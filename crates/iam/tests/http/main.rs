@@ -16,5 +16,6 @@ mod lifecycle;
 mod login;
 mod logs;
 mod outage;
+mod password;
 mod support;
 mod token;
