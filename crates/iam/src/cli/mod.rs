@@ -1,5 +1,6 @@
 //! The command line. One file for each subject; results go to standard output, everything else to standard error.
 
+mod backup;
 mod check;
 mod client;
 mod client_edit;
@@ -77,6 +78,10 @@ enum Command {
     /// Signing keys: list
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Copy the database while the service runs
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database
+    Restore(backup::Restore),
     /// The configuration: check
     #[command(subcommand)]
     Config(check::Config),
@@ -109,6 +114,8 @@ pub(super) fn run() -> ExitCode {
         Command::Client(client) => client.run(&common),
         Command::Session(session) => session.run(&common),
         Command::Keys(keys) => keys.run(&common),
+        Command::Backup(backup) => backup.run(&common),
+        Command::Restore(restore) => restore.run(&common),
         Command::Config(config) => config.run(&common),
     };
     match result {

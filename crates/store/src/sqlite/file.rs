@@ -12,13 +12,28 @@ use super::error::{OpenError, is_busy};
 /// Statements that a connection keeps prepared; more than this crate has.
 const PREPARED: usize = 64;
 
+/// What the names of the files of one database end in: the data, the write-ahead log, and its index.
+pub(super) const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];
+
+/// The folder that a file is in, or would be.
+pub(super) fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The path with something appended to its last part.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
 /// Makes sure that the file is there and that only its owner can read it: it holds the signing keys. SQLite gives the
 /// same mode to the `-wal` and `-shm` files that it creates beside it.
 pub(super) fn prepare(path: &Path) -> Result<(), OpenError> {
-    let folder = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let folder = folder(path);
     if !folder.is_dir() {
         return Err(OpenError::NoFolder(folder.to_owned()));
     }
@@ -35,10 +50,8 @@ pub(super) fn prepare(path: &Path) -> Result<(), OpenError> {
         }
         _ => {}
     }
-    for suffix in ["", "-wal", "-shm"] {
-        let mut file = path.as_os_str().to_owned();
-        file.push(suffix);
-        let file = PathBuf::from(file);
+    for suffix in SUFFIXES {
+        let file = with_suffix(path, suffix);
         match restrict(&file) {
             Err(error) if suffix.is_empty() || error.kind() != io::ErrorKind::NotFound => {
                 return Err(OpenError::File {
@@ -89,7 +102,8 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection, 
     Ok(conn)
 }
 
-fn connect(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+/// A connection to a database that is there.
+pub(super) fn connect(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
     // Each connection stays with one thread at a time. Not CREATE: a file that vanished must not come back empty.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;

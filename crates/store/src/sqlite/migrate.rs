@@ -63,7 +63,19 @@ fn pending<'a>(
     Ok(migrations.get(applied.len()..).unwrap_or_default())
 }
 
-fn applied(conn: &Connection, path: &Path) -> rusqlite::Result<Vec<(u32, i64)>, OpenError> {
+/// Makes sure that it is a database of this service, of whatever release.
+pub(super) fn recognise(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+    match applied(conn, path).map_err(|error| error.at(path))? {
+        none if none.is_empty() => Err(OpenError::Foreign(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// The steps that a database has had, with their checksums; none if it is empty.
+pub(super) fn applied(
+    conn: &Connection,
+    path: &Path,
+) -> rusqlite::Result<Vec<(u32, i64)>, OpenError> {
     let tables: Vec<String> = conn
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?
         .query_map([], |row| row.get(0))?

@@ -5,11 +5,13 @@
 //! and answers after the commit ([`writer`]). The waits of writes need a Tokio runtime with its timer, and not one with
 //! paused time: its clock would run ahead of the writer.
 
+mod backup;
 mod clients;
 mod error;
 mod file;
 mod keys;
 mod migrate;
+mod restore;
 mod rows;
 mod sessions;
 mod users;
@@ -21,8 +23,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 use thread_local::ThreadLocal;
 
+pub use backup::{BackupError, Contents, backup};
 pub use error::OpenError;
 use error::store_error;
+pub use restore::{RestoreOptions, Restored, restore};
 use writer::Writer;
 
 use crate::StoreError;
