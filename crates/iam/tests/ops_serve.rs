@@ -10,81 +10,10 @@ mod ops_support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
 
+use ops_support::service::{ORIGIN, PASSWORD, folder, login, mint, serve};
 use ops_support::{Answer, Server, fails, ok, run};
 use serde_json::{Value, json};
-
-const ORIGIN: &str = "http://ui.app.localhost:4180";
-const PASSWORD: &str = "seven small hedgehogs";
-
-/// A folder with a configuration, a user and a client.
-fn folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let config = "issuer = \"http://api.app.localhost:4181/iam\"\ndatabase = \"sqlite:iam.db\"\nlisten = \"127.0.0.1:0\"\n";
-    std::fs::write(folder.path().join("iam.toml"), config).unwrap();
-    let at = folder.path();
-    ok(
-        at,
-        &[
-            "user",
-            "add",
-            "ann",
-            "--password-stdin",
-            "--config",
-            "iam.toml",
-        ],
-        PASSWORD,
-    );
-    let resources = [
-        "--resource",
-        "http://api.app.localhost:4181",
-        "--resource",
-        "http://api.app.localhost:4181/iam",
-    ];
-    let mut add = vec![
-        "client",
-        "add",
-        "web",
-        "--config",
-        "iam.toml",
-        "--origin",
-        ORIGIN,
-        "--scope",
-        "account notes:read",
-    ];
-    add.extend(resources);
-    ok(at, &add, "");
-    folder
-}
-
-fn serve(folder: &Path, variables: &[(&str, &str)]) -> Server {
-    Server::start(folder, &["serve", "--config", "iam.toml"], variables)
-}
-
-fn login(server: &Server, username: &str, password: &str) -> Answer {
-    let body = json!({ "username": username, "password": password }).to_string();
-    server.request(
-        "POST",
-        "/iam/passwordlogin",
-        &[("Origin", ORIGIN), ("Content-Type", "application/json")],
-        &body,
-    )
-}
-
-fn mint(server: &Server, cookie: &str, more: &str) -> Answer {
-    let headers = [
-        ("Origin", ORIGIN),
-        ("Cookie", &format!("__Host-Http-sid={cookie}")),
-        ("Content-Type", "application/x-www-form-urlencoded"),
-    ];
-    server.request(
-        "POST",
-        "/iam/oauth/token",
-        &headers,
-        &format!("grant_type=session{more}"),
-    )
-}
 
 /// Sends all but the end of a sign-in and waits until its handler asks for the body: from then on it is in flight.
 fn begin_login(server: &Server) -> (TcpStream, String) {

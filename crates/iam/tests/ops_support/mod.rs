@@ -4,8 +4,10 @@
     reason = "each test file is a crate of its own and uses a part"
 )]
 
+pub(crate) mod service;
+
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -123,7 +125,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn follow(stream: impl std::io::Read + Send + 'static) -> Arc<Self> {
+    fn follow(stream: impl io::Read + Send + 'static) -> Arc<Self> {
         let lines = Arc::new(Self::default());
         let here = Arc::clone(&lines);
         thread::spawn(move || {
@@ -242,17 +244,7 @@ impl Server {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
-        let mut stream = self.connect();
-        let mut head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
-            self.address
-        );
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        head.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-        stream.write_all(head.as_bytes()).unwrap();
-        Answer::read(stream)
+        send(self.address, method, path, headers, body).unwrap()
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -260,6 +252,30 @@ impl Server {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     }
+
+    /// The process's number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+/// One request on a connection of its own, to a service that may be gone.
+pub(crate) fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    stream.write_all(head.as_bytes())?;
+    Answer::try_read(stream)
 }
 
 impl Drop for Server {
@@ -279,18 +295,26 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// Reads to the end of the connection.
-    pub(crate) fn read(mut stream: TcpStream) -> Self {
+    pub(crate) fn read(stream: TcpStream) -> Self {
+        Self::try_read(stream).unwrap()
+    }
+
+    /// Reads to the end of the connection, which may come too early.
+    pub(crate) fn try_read(mut stream: TcpStream) -> io::Result<Self> {
         let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .unwrap_or_else(|| panic!("no whole answer: {text:?}"));
+        stream.read_to_string(&mut text)?;
+        let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("no whole answer: {text:?}"),
+            )
+        })?;
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Self {
+        Ok(Self {
             status,
             head: head.to_owned(),
             body: body.to_owned(),
-        }
+        })
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
