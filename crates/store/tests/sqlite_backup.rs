@@ -360,6 +360,7 @@ fn user(number: u8) -> NewUser {
         username: format!("user{number}"),
         password_hash: None,
         scopes: None,
+        disabled_at: None,
         created_at: NOW,
     }
 }
