@@ -11,6 +11,7 @@ use crate::http::KnownOrigins;
 use crate::keys::{KeyRing, KeysError};
 use crate::limits::MintLimits;
 use crate::login::Authenticator;
+use crate::metrics::Metrics;
 use crate::random::{self, Random, RandomError, SystemRandom};
 
 /// Everything that the endpoints share; immutable but for what is behind the store and the limits.
@@ -27,6 +28,8 @@ pub struct App {
     pub authenticator: Arc<dyn Authenticator>,
     /// What signs.
     pub keys: KeyRing,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     pub(crate) mint_limits: MintLimits,
     pub(crate) known_origins: KnownOrigins,
 }
@@ -57,6 +60,7 @@ impl App {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
             authenticator: None,
+            metrics: None,
         }
     }
 
@@ -76,6 +80,7 @@ pub struct AppBuilder {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     authenticator: Option<Arc<dyn Authenticator>>,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl AppBuilder {
@@ -97,6 +102,12 @@ impl AppBuilder {
         self
     }
 
+    /// Counters that something else, the store for one, already adds to.
+    pub fn metrics(mut self, metrics: Arc<Metrics>) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
     /// Reads (at the first start, makes) the signing key and puts the service together.
     ///
     /// # Errors
@@ -114,6 +125,7 @@ impl AppBuilder {
             random: self.random,
             authenticator,
             keys,
+            metrics: self.metrics.unwrap_or_default(),
             known_origins,
         }))
     }

@@ -41,6 +41,8 @@ pub struct Config {
     pub login: LoginConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Health and metrics.
+    pub admin: AdminConfig,
 }
 
 impl Config {
@@ -54,6 +56,7 @@ impl Config {
             sessions: SessionsConfig::default(),
             login: LoginConfig::default(),
             log: LogConfig::default(),
+            admin: AdminConfig::default(),
         }
     }
 }
@@ -179,6 +182,16 @@ impl Default for LogConfig {
             filter: defaults::LOG_FILTER.to_owned(),
         }
     }
+}
+
+/// The admin listener: `/healthz`, `/readyz` and `/metrics`, plain HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// Where to listen; port 0 takes a free one. Default nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Peers beside this machine's own that are answered, as CIDR blocks. Default none; an address that others can reach
+    /// is refused without them, since nothing else guards these endpoints.
+    pub allow: Vec<IpNet>,
 }
 
 /// The form of a log line.

@@ -7,6 +7,7 @@
 //! What it is not: the decisions. Those are pure functions in `sessionmint_oauth`; a handler loads, asks, stores, signs.
 //! Where to look: `http/<endpoint>.rs` is one endpoint each, `keys` signs, `login` proves who somebody is.
 
+pub mod admin;
 pub mod app;
 pub mod clock;
 pub mod config;
@@ -15,6 +16,7 @@ pub mod keys;
 pub mod limits;
 pub mod logging;
 pub mod login;
+pub mod metrics;
 pub mod random;
 pub mod serve;
 #[cfg(feature = "testing")]

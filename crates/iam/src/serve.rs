@@ -3,6 +3,7 @@
 //! Plain HTTP/1.1 and HTTP/2 (prior knowledge); TLS ends at the proxy in front. On SIGTERM or SIGINT nothing new is
 //! accepted, requests in flight are finished for at most [`GRACE`], and the store is closed last.
 
+mod admin;
 mod purge;
 mod signals;
 mod start;
@@ -24,8 +25,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tower::ServiceExt as _;
 
+use crate::admin::Status;
 pub use signals::Signals;
-pub use start::{StartError, authenticator, start};
+pub use start::{StartError, authenticator, listen, start};
 
 /// How long requests in flight may take to finish once the service is told to stop.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -47,7 +49,12 @@ pub enum Ended {
 }
 
 /// Serves `router` on `listener` until a signal comes, then ends in order.
-pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) -> Ended {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    mut signals: Signals,
+    status: &Arc<Status>,
+) -> Ended {
     let connections = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let name = loop {
@@ -59,9 +66,10 @@ pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) 
             (accepted, permit) = accepted => match accepted {
                 Ok((stream, peer)) => {
                     let connection = connection(stream, peer, router.clone(), &connections);
+                    let open = status.connection();
                     tokio::spawn(async move {
                         connection.await;
-                        drop(permit);
+                        drop((permit, open));
                     });
                 }
                 Err(error) => {
@@ -73,6 +81,7 @@ pub async fn serve(listener: TcpListener, router: Router, mut signals: Signals) 
             name = signals.next() => break name,
         }
     };
+    status.drain();
     drop(listener);
     tracing::info!(
         "{name}: stopping, requests in flight have {} s to finish",

@@ -277,11 +277,13 @@ fn the_example_file_with_all_its_options_switched_on_is_accepted_too() {
         .unwrap()
         .complete()
         .unwrap();
-    // These two have no fixed default to be switched on as.
+    // These have no fixed default to be switched on as.
     example.trusted_proxies.clone_from(&all.trusted_proxies);
+    example.admin = all.admin.clone();
     example.login.hashing.concurrent_hashes = all.login.hashing.concurrent_hashes;
     assert_eq!(all, example);
     assert!(!all.trusted_proxies.is_empty() && all.login.hashing.concurrent_hashes.is_some());
+    assert!(all.admin.listen.is_some() && !all.admin.allow.is_empty());
 }
 
 #[test]

@@ -31,6 +31,104 @@ fn begin_login(server: &Server) -> (TcpStream, String) {
     (stream, body)
 }
 
+/// With an admin listener on a free port.
+const ADMIN: [(&str, &str); 1] = [("SESSIONMINT_ADMIN_LISTEN", "127.0.0.1:0")];
+
+#[test]
+fn readiness_ends_when_the_service_begins_to_stop_while_requests_are_finished() {
+    let folder = folder();
+    let mut server = serve(folder.path(), &ADMIN);
+    let ready = server.admin("/readyz");
+    assert_eq!((ready.status, ready.body.as_str()), (200, "ready\n"));
+    let (mut stream, body) = begin_login(&server);
+
+    server.signal("TERM");
+    server.wait_for_log("SIGTERM: stopping");
+    let draining = server.admin("/readyz");
+    assert_eq!(draining.status, 503, "{}", draining.body);
+    assert_eq!(server.admin("/healthz").status, 200);
+    assert!(
+        server
+            .admin("/metrics")
+            .body
+            .contains("\nsessionmint_draining 1\n")
+    );
+
+    stream.write_all(body.as_bytes()).unwrap();
+    assert_eq!(Answer::read(stream).status, 200);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log_so_far);
+}
+
+#[test]
+fn the_running_service_measures_its_store_its_connections_and_its_password_checks() {
+    let folder = folder();
+    let mut server = serve(folder.path(), &ADMIN);
+    let cookie = login(&server, "ann", PASSWORD).session();
+    assert_eq!(mint(&server, &cookie, "").status, 200);
+    let idle = server.connect();
+    let (stream, _) = begin_login(&server);
+    let answer = server.admin("/metrics");
+    let content_type = answer.header("content-type").unwrap();
+    assert!(content_type.starts_with("application/openmetrics-text; version=1.0.0"));
+    let value = |series: &str| -> f64 {
+        let mut lines = answer.body.lines();
+        let line = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {series}:\n{}", answer.body))
+            .parse()
+            .unwrap()
+    };
+    let store = |kind: &str, end: &str| {
+        value(&format!(
+            "sessionmint_store_command_seconds_count{{kind=\"{kind}\",end=\"{end}\"}}"
+        ))
+    };
+    assert!(store("read", "answered") >= 3.0 && store("write", "answered") >= 1.0);
+    assert_eq!(store("read", "failed") + store("write", "failed"), 0.0);
+    assert_eq!(
+        value("sessionmint_store_commands_under_way{kind=\"write\"}"),
+        0.0
+    );
+    assert!(value("sessionmint_connections") >= 2.0);
+    assert!(value("sessionmint_password_hash_permits") >= 1.0);
+    assert_eq!(
+        value("sessionmint_tokens_total{grant=\"session\",outcome=\"minted\"}"),
+        1.0
+    );
+    assert!(answer.body.contains("sessionmint_build_info{version=\""));
+    drop((idle, stream));
+    server.stop();
+}
+
+#[test]
+fn an_admin_address_that_others_reach_needs_to_say_who_may_ask() {
+    let folder = folder();
+    let refuse = |text: &str| {
+        let path = folder.path().join("admin.toml");
+        std::fs::write(
+            path,
+            format!("issuer = \"https://a.example\"\ndatabase = \"sqlite:x.db\"\n{text}"),
+        )
+        .unwrap();
+        fails(
+            folder.path(),
+            &["config", "check", "--config", "admin.toml"],
+            "",
+        )
+    };
+    let said = refuse("[admin]\nlisten = \"0.0.0.0:9090\"\n");
+    assert!(
+        said.contains("admin.toml:4") && said.contains("`admin.allow`"),
+        "{said}"
+    );
+    let said = refuse("[admin]\nlisten = \"0.0.0.0:9090\"\nallow = [\"0.0.0.0/0\"]\n");
+    assert!(said.contains("trusts the whole internet"), "{said}");
+    let said = refuse("[admin]\nlisten = \"localhost\"\n");
+    assert!(
+        said.contains("`admin.listen` is an IP address and a port"),
+        "{said}"
+    );
+}
+
 #[test]
 fn graceful_shutdown_finishes_the_request_in_flight_and_accepts_no_other() {
     for signal in ["TERM", "INT"] {

@@ -41,10 +41,12 @@
     reason = "these are tests, compiled for the engines' own test binaries"
 )]
 pub mod contract;
+mod observer;
 mod records;
 pub mod sqlite;
 mod traits;
 
+pub use observer::{CommandEnd, CommandKind, Observer};
 pub use records::{NewSession, NewUser, Session, SigningKeyRow, User};
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use traits::{

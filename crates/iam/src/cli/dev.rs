@@ -11,7 +11,7 @@ use clap::Args;
 use secrecy::{ExposeSecret as _, SecretString};
 use sessionmint_iam::config::{Database, Partial};
 use sessionmint_iam::login::Hasher;
-use sessionmint_iam::serve::{Ended, start};
+use sessionmint_iam::serve::{Ended, listen as bind, start};
 use sessionmint_iam::{Clock as _, Random as _, SystemClock, SystemRandom, logging, random};
 use sessionmint_oauth::session_grant::TTL_SECS;
 use sessionmint_oauth::{BrowserClient, ClientId, Issuer, Scope, UserId};
@@ -21,7 +21,7 @@ use sessionmint_store::{
 
 use super::origin::{parse_origin, parse_resource};
 use super::store::{Missing, open_database};
-use super::{CliError, Common, client, output, serve};
+use super::{CliError, Common, client, output};
 
 /// Where the database of `--dev` is.
 const FOLDER: &str = ".sessionmint-dev";
@@ -64,7 +64,7 @@ pub(super) async fn run(
         .into());
     }
     logging::init(&settings.log)?;
-    let listener = serve::listen(settings.listen).await.map_err(|error| {
+    let listener = bind(settings.listen).await.map_err(|error| {
         format!(
             "{error}; to use another port: --listen 127.0.0.1:PORT, and the same port in the app"
         )

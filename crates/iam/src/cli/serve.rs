@@ -5,8 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use sessionmint_iam::config::{Config, ConfigErrors};
 use sessionmint_iam::logging;
-use sessionmint_iam::serve::{Ended, StartError, start};
-use tokio::net::TcpListener;
+use sessionmint_iam::serve::{Ended, listen, start};
 
 use super::store::{Missing, open_database};
 use super::{CliError, Common, dev};
@@ -62,11 +61,4 @@ async fn run(config: Config) -> Result<Ended, CliError> {
     let store = Arc::new(open_database(&config.database, Missing::Create)?);
     let listener = listen(config.listen).await?;
     Ok(start(config, listener, store).await?)
-}
-
-/// Binds the address.
-pub(super) async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen { address, source })
 }

@@ -1,5 +1,7 @@
 //! What is in effect, by the names of the settings: for `config check`.
 
+use ipnet::IpNet;
+
 use super::keys::KEYS;
 use super::{Config, SessionsConfig};
 
@@ -24,12 +26,7 @@ impl Config {
             "issuer" => self.issuer.as_str().into(),
             "listen" => self.listen.to_string().into(),
             "database" => self.database.to_string().into(),
-            "trusted_proxies" => self
-                .trusted_proxies
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .into(),
+            "trusted_proxies" => blocks(&self.trusted_proxies),
             "sessions.idle_secs" => idle_secs.into(),
             "sessions.absolute_secs" => absolute_secs.into(),
             "sessions.max_per_user" => max_per_user.into(),
@@ -50,9 +47,16 @@ impl Config {
             "login.password_min_bytes" => self.login.policy.password_min_bytes.into(),
             "log.format" => self.log.format.as_str().into(),
             "log.filter" => self.log.filter.as_str().into(),
+            "admin.listen" => self.admin.listen.map(|address| address.to_string()).into(),
+            "admin.allow" => blocks(&self.admin.allow),
             _ => return None,
         })
     }
+}
+
+fn blocks(networks: &[IpNet]) -> serde_json::Value {
+    let texts: Vec<_> = networks.iter().map(ToString::to_string).collect();
+    texts.into()
 }
 
 #[cfg(test)]

@@ -68,10 +68,12 @@ pub const KEYS: &[Key] = &[
     integer("login.password_min_bytes", 8..=64),
     text("log.format"),
     text("log.filter"),
+    text("admin.listen"),
+    list("admin.allow"),
 ];
 
 /// The sections of the file.
-pub const SECTIONS: [&str; 3] = ["sessions", "login", "log"];
+pub const SECTIONS: [&str; 4] = ["sessions", "login", "log", "admin"];
 
 /// What every environment variable of this service begins with.
 pub const ENV_PREFIX: &str = "SESSIONMINT_";

@@ -15,7 +15,7 @@ use super::error::{ConfigErrors, Problem};
 use super::keys::{Key, Kind};
 use super::source::{Raw, Sources, wanted};
 use super::{
-    Config, Database, HashingConfig, LogConfig, LogFormat, LoginConfig, PolicyConfig,
+    AdminConfig, Config, Database, HashingConfig, LogConfig, LogFormat, LoginConfig, PolicyConfig,
     SessionsConfig, ThrottleConfig, defaults,
 };
 
@@ -49,6 +49,8 @@ pub struct Partial {
     pub login: LoginConfig,
     /// See [`Config::log`].
     pub log: LogConfig,
+    /// See [`Config::admin`].
+    pub admin: AdminConfig,
 }
 
 impl Partial {
@@ -101,6 +103,7 @@ impl Partial {
                 sessions: self.sessions,
                 login: self.login,
                 log: self.log,
+                admin: self.admin,
             }),
             (issuer, database) => {
                 let problems = issuer.is_none().then(no_issuer).into_iter();
@@ -136,8 +139,8 @@ fn build(mut sources: Sources) -> Result<Partial, ConfigErrors> {
     let read = &mut sources;
     let issuer = parsed(read, "issuer");
     let database = parsed(read, "database");
-    let listen = listen(read);
-    let trusted_proxies = trusted_proxies(read);
+    let listen = address(read, "listen").unwrap_or(defaults::LISTEN);
+    let trusted_proxies = networks(read, "trusted_proxies", "proxies");
     let sessions = sessions(read);
     let login = LoginConfig {
         hashing: HashingConfig {
@@ -191,6 +194,7 @@ fn build(mut sources: Sources) -> Result<Partial, ConfigErrors> {
         },
     };
     let log = log(read);
+    let admin = admin(read);
     if sources.problems.is_empty() {
         Ok(Partial {
             issuer,
@@ -200,6 +204,7 @@ fn build(mut sources: Sources) -> Result<Partial, ConfigErrors> {
             sessions,
             login,
             log,
+            admin,
         })
     } else {
         Err(ConfigErrors(sources.problems))
@@ -245,18 +250,35 @@ fn sessions(sources: &mut Sources) -> SessionsConfig {
     sessions
 }
 
-fn listen(sources: &mut Sources) -> SocketAddr {
-    match text(sources, "listen") {
-        None => defaults::LISTEN,
-        Some((value, place)) => value.parse().unwrap_or_else(|_| {
-            sources.problem(place, format!("`listen` is an IP address and a port such as `127.0.0.1:8080` or `[::]:8080`, not `{value}`"));
-            defaults::LISTEN
-        }),
+fn address(sources: &mut Sources, name: &str) -> Option<SocketAddr> {
+    let (value, place) = text(sources, name)?;
+    let parsed = value.parse().ok();
+    if parsed.is_none() {
+        sources.problem(place, format!("`{name}` is an IP address and a port such as `127.0.0.1:8080` or `[::]:8080`, not `{value}`"));
     }
+    parsed
 }
 
-fn trusted_proxies(sources: &mut Sources) -> Vec<IpNet> {
-    let Some((Raw::List(items), place)) = sources.found.get("trusted_proxies").cloned() else {
+fn admin(sources: &mut Sources) -> AdminConfig {
+    let admin = AdminConfig {
+        listen: address(sources, "admin.listen"),
+        allow: networks(sources, "admin.allow", "scrapers and balancers"),
+    };
+    if let (Some(listen), Some((_, place))) = (admin.listen, text(sources, "admin.listen"))
+        && !listen.ip().is_loopback()
+        && admin.allow.is_empty()
+    {
+        sources.problem(
+            place,
+            format!("`admin.listen` {listen} can be reached by others, and nothing but their address is checked there: name who may ask in `admin.allow`, or use 127.0.0.1"),
+        );
+    }
+    admin
+}
+
+/// Address blocks; `whose` says in a message what they should be.
+fn networks(sources: &mut Sources, name: &str, whose: &str) -> Vec<IpNet> {
+    let Some((Raw::List(items), place)) = sources.found.get(name).cloned() else {
         return Vec::new();
     };
     let mut networks = Vec::new();
@@ -264,12 +286,12 @@ fn trusted_proxies(sources: &mut Sources) -> Vec<IpNet> {
         match item.parse::<IpNet>().or_else(|_| item.parse::<IpAddr>().map(IpNet::from)) {
             // Everybody could then claim to be anybody.
             Ok(network) if network.prefix_len() == 0 => {
-                sources.problem(&place, format!("`{item}` trusts the whole internet; name the addresses of your proxies"));
+                sources.problem(&place, format!("`{item}` trusts the whole internet; name the addresses of your {whose}"));
             }
             Ok(network) => networks.push(network.trunc()),
             Err(_) => sources.problem(
                 &place,
-                format!("`trusted_proxies` are addresses or blocks such as `10.0.0.0/8` or `fd00::/8`, not `{item}`"),
+                format!("`{name}` are addresses or blocks such as `10.0.0.0/8` or `fd00::/8`, not `{item}`"),
             ),
         }
     }

@@ -114,6 +114,17 @@ impl Caller {
         }
     }
 
+    /// The word in the metrics for a caller whose script gets no answer to read. To have no origin is normal for what is
+    /// no browser; where it matters the outcome of the request tells.
+    pub(super) fn refused_because(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(_) => Some("not_registered"),
+            Self::Own => Some("own"),
+            Self::NotFetch => Some("not_fetch"),
+            Self::NoOrigin | Self::Client(_) | Self::Unknown { .. } => None,
+        }
+    }
+
     /// The client, if there is one.
     pub(super) fn client(&self) -> Result<&BrowserClient, NotAllowed> {
         match self {

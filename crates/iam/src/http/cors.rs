@@ -45,6 +45,9 @@ pub(super) async fn layer(
     if cors.credentials {
         caller = caller.only_fetch(request.headers());
     }
+    if let Some(reason) = caller.refused_because() {
+        app.metrics.refused_origin(reason);
+    }
     let readable = matches!(
         caller,
         Caller::Client(_) | Caller::Unknown { was_allowed: true }

@@ -13,6 +13,7 @@ use sessionmint_oauth::cookie::SessionKey;
 use sessionmint_oauth::{ClientId, SessionId, UserId};
 use sessionmint_store::{NewSession, StartSession, StoreError};
 use tower_cookies::{Cookie, Cookies};
+use tracing::field::display;
 
 use super::body::{self, JsonError};
 use super::caller::{Caller, NotAllowed};
@@ -82,6 +83,7 @@ pub(super) async fn password(
     let network = client_ip(&request, &app.config.trusted_proxies);
     match sign_in(&app, &caller, network, request).await {
         Ok(SignedIn { user, sid, cookie }) => {
+            app.metrics.sign_in("signed_in");
             tracing::info!(outcome = %"signed_in", user_id = %user.user_id, %sid, %network, "sign-in");
             cookies.add(cookie);
             Json(LoginAnswer {
@@ -93,6 +95,7 @@ pub(super) async fn password(
             .into_response()
         }
         Err(error) => {
+            app.metrics.sign_in(error.outcome());
             error.log(network);
             error.into_response()
         }
@@ -194,17 +197,38 @@ impl From<AuthenticateError> for LoginError {
 }
 
 impl LoginError {
+    /// The word for it in the log and the metrics.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::NotAllowed(NotAllowed::Unavailable)
+            | Self::Unavailable
+            | Self::Store(_)
+            | Self::Random(_) => "unavailable",
+            Self::NotAllowed(
+                NotAllowed::NoOrigin
+                | NotAllowed::Origin(_)
+                | NotAllowed::OwnOrigin
+                | NotAllowed::NotFetch,
+            ) => "origin_refused",
+            Self::Throttled { .. } => "throttled",
+            Self::Busy { .. } => "busy",
+            Self::Rejected => "rejected",
+            Self::Body(_) => "malformed",
+        }
+    }
+
     fn log(&self, network: IpAddr) {
+        let outcome = display(self.outcome());
         match self {
             Self::Unavailable | Self::Store(_) | Self::Random(_) => {
-                tracing::error!(outcome = %"unavailable", cause = %self, %network, "sign-in");
+                tracing::error!(outcome, cause = %self, %network, "sign-in");
             }
             Self::NotAllowed(_) | Self::Throttled { .. } | Self::Busy { .. } => {
-                tracing::warn!(outcome = %"refused", cause = %self, %network, "sign-in");
+                tracing::warn!(outcome, cause = %self, %network, "sign-in");
             }
-            Self::Rejected => tracing::info!(outcome = %"rejected", %network, "sign-in"),
+            Self::Rejected => tracing::info!(outcome, %network, "sign-in"),
             Self::Body(_) => {
-                tracing::info!(outcome = %"malformed", cause = %self, %network, "sign-in");
+                tracing::info!(outcome, cause = %self, %network, "sign-in");
             }
         }
     }

@@ -37,12 +37,15 @@ pub(super) async fn logout(
             } else {
                 "no_session"
             };
+            app.metrics.sign_out(outcome);
             tracing::info!(%outcome, "sign-out");
             cookies.add(cookie::expired());
             StatusCode::NO_CONTENT.into_response()
         }
         Err(error) => {
-            tracing::warn!(outcome = %"refused", cause = %error, "sign-out");
+            let outcome = error.outcome();
+            app.metrics.sign_out(outcome);
+            tracing::warn!(%outcome, cause = %error, "sign-out");
             error.into_response()
         }
     }
@@ -58,6 +61,21 @@ async fn end_session(
     match cookie::session_key_hash(headers) {
         Some(key) => Ok(app.store.end_session(&key).await?),
         None => Ok(Change::NotFound),
+    }
+}
+
+impl LogoutError {
+    /// The word for it in the log and the metrics.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::NotAllowed(NotAllowed::Unavailable) | Self::Store(_) => "unavailable",
+            Self::NotAllowed(
+                NotAllowed::NoOrigin
+                | NotAllowed::Origin(_)
+                | NotAllowed::OwnOrigin
+                | NotAllowed::NotFetch,
+            ) => "origin_refused",
+        }
     }
 }
 

@@ -91,6 +91,7 @@ pub(super) async fn mint(
     let mut line = LogLine::default();
     let result = grant(&app, &caller, request, &mut line).await;
     line.write(&result);
+    app.metrics.token_answer(line.grant(), outcome(&result));
     match result {
         Ok(minted) => answer::json(StatusCode::OK, &minted),
         Err(error) => error.into_response(),
@@ -282,15 +283,27 @@ impl IntoResponse for TokenError {
     }
 }
 
+/// The word for it in the log and the metrics.
+fn outcome(result: &Result<Minted, TokenError>) -> &'static str {
+    match result {
+        Ok(_) => "minted",
+        Err(error) => error.outcome(),
+    }
+}
+
 impl LogLine {
+    fn grant(&self) -> &'static str {
+        if self.other_grant { "other" } else { "session" }
+    }
+
     /// One line, with fields that `grep` finds as `grant=session` and `outcome=minted`.
     fn write(&self, result: &Result<Minted, TokenError>) {
-        let grant = display(if self.other_grant { "other" } else { "session" });
+        let grant = display(self.grant());
+        let outcome = display(outcome(result));
         let client_id = self.client_id.as_ref().map(display);
         let sid = self.sid.as_ref().map(display);
         let error = match result {
             Ok(minted) => {
-                let outcome = display("minted");
                 tracing::info!(
                     grant,
                     outcome,
@@ -303,7 +316,6 @@ impl LogLine {
             }
             Err(error) => error,
         };
-        let outcome = display(error.outcome());
         match error {
             TokenError::NotAllowed(_) | TokenError::Throttled { .. } => {
                 tracing::warn!(grant, outcome, client_id, sid, cause = %error, "token");

@@ -37,6 +37,7 @@ pub struct KeyRing {
     active: SigningKey,
     others: Vec<SigningKey>,
     jwks: Jwks,
+    active_since: Timestamp,
 }
 
 impl KeyRing {
@@ -50,6 +51,7 @@ impl KeyRing {
             store.add_first_key(SigningKey::generate(now)?).await?;
             rows = store.keys().await?;
         }
+        let active_since = rows.first().ok_or(KeysError::Generate)?.created_at;
         let mut keys = rows
             .iter()
             .map(SigningKey::from_row)
@@ -62,6 +64,7 @@ impl KeyRing {
             active,
             others,
             jwks,
+            active_since,
         })
     }
 
@@ -93,6 +96,16 @@ impl KeyRing {
                 key.verifies(message, signature)
             })?
             .check(expected, now)
+    }
+
+    /// How many keys are published.
+    pub fn published(&self) -> usize {
+        self.others.len() + 1
+    }
+
+    /// For how long the key that signs has existed, in seconds.
+    pub fn age_secs(&self, now: Timestamp) -> u64 {
+        u64::try_from(now.secs().saturating_sub(self.active_since.secs())).unwrap_or(0)
     }
 
     /// The public keys as served.

@@ -10,9 +10,12 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Load;
+
 /// Bounds concurrent work.
 pub(super) struct Gate {
     permits: Arc<Semaphore>,
+    most: usize,
     waiting: AtomicUsize,
     max_waiting: usize,
     max_wait: Duration,
@@ -26,9 +29,19 @@ impl Gate {
     pub(super) fn new(permits: usize, max_waiting: usize, max_wait: Duration) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(permits.max(1))),
+            most: permits.max(1),
             waiting: AtomicUsize::new(0),
             max_waiting,
             max_wait,
+        }
+    }
+
+    /// What is going on at this moment.
+    pub(super) fn load(&self) -> Load {
+        Load {
+            permits: self.most,
+            running: self.most.saturating_sub(self.permits.available_permits()),
+            waiting: self.waiting.load(Ordering::Acquire),
         }
     }
 

@@ -9,6 +9,7 @@ use argon2::password_hash::{Error, PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::Load;
 use super::gate::Gate;
 use super::workers::Workers;
 use crate::config::HashingConfig;
@@ -163,6 +164,11 @@ impl Hasher {
     /// What has been computed so far.
     pub fn work(&self) -> &Work {
         &self.core.work
+    }
+
+    /// How busy it is.
+    pub fn load(&self) -> Load {
+        self.gate.load()
     }
 
     async fn compute<T: Send + 'static>(

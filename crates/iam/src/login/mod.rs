@@ -156,6 +156,17 @@ impl From<AuthenticateError> for PasswordChangeError {
     }
 }
 
+/// How much checking is going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Checks that may run at once.
+    pub permits: usize,
+    /// Checks that run.
+    pub running: usize,
+    /// Sign-ins that wait for one.
+    pub waiting: usize,
+}
+
 /// Decides whether credentials are good.
 #[async_trait]
 pub trait Authenticator: Send + Sync {
@@ -175,5 +186,10 @@ pub trait Authenticator: Send + Sync {
     ) -> Result<u32, PasswordChangeError> {
         let _ = (change, now);
         Err(PasswordChangeError::KeptElsewhere)
+    }
+
+    /// How busy it is, for the metrics; `None` from who does not bound its work.
+    fn load(&self) -> Option<Load> {
+        None
     }
 }

@@ -9,7 +9,7 @@ use sessionmint_store::{Change, ChangePassword, Store, StoreError, User};
 
 use super::hasher::{HashError, Hasher, HasherError, Verdict, Work};
 use super::{
-    AuthenticateError, Authenticated, Authenticator, Credentials, MAX_PASSWORD_BYTES,
+    AuthenticateError, Authenticated, Authenticator, Credentials, Load, MAX_PASSWORD_BYTES,
     MAX_USERNAME_BYTES, PasswordChange, PasswordChangeError,
 };
 use crate::config::HashingConfig;
@@ -157,6 +157,10 @@ impl Authenticator for PasswordAuthenticator {
             ChangePassword::OtherPassword => Err(AuthenticateError::Rejected.into()),
             ChangePassword::SessionOver => Err(PasswordChangeError::SessionOver),
         }
+    }
+
+    fn load(&self) -> Option<Load> {
+        Some(self.hasher.load())
     }
 }
 

@@ -7,7 +7,7 @@ use sessionmint_oauth::Timestamp;
 
 use super::throttle::{Attempt, RetryAfterSecs, Throttle};
 use super::{
-    AuthenticateError, Authenticated, Authenticator, Credentials, PasswordChange,
+    AuthenticateError, Authenticated, Authenticator, Credentials, Load, PasswordChange,
     PasswordChangeError,
 };
 use crate::config::ThrottleConfig;
@@ -90,5 +90,9 @@ impl<A: Authenticator> Authenticator for Throttled<A> {
             }
         }
         result
+    }
+
+    fn load(&self) -> Option<Load> {
+        self.inner.load()
     }
 }

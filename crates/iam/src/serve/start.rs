@@ -1,14 +1,17 @@
 //! From a configuration to a service that listens.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sessionmint_store::{OpenError, SqliteStore, Store, StoreError};
 use tokio::net::TcpListener;
 
-use super::{Ended, Signals, purge, serve};
+use super::{Ended, Signals, admin, purge, serve};
+use crate::admin::{Status, router};
 use crate::config::Config;
 use crate::login::hasher::HasherError;
 use crate::login::{Authenticator, PasswordAuthenticator, Throttled};
+use crate::metrics::Metrics;
 use crate::random::{Random, SystemRandom};
 use crate::{App, BuildError, http};
 
@@ -19,10 +22,13 @@ pub enum StartError {
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// `listen`.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// What the system says.
         source: std::io::Error,
     },
+    /// The system does not say where it listens.
+    #[error("the address of a listener is unknown: {0}")]
+    Address(#[source] std::io::Error),
     /// See [`OpenError`].
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -61,6 +67,13 @@ pub fn authenticator(
     Ok(Arc::new(Throttled::new(passwords, &config.login.throttle)))
 }
 
+/// Binds an address.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
+}
+
 /// Runs the service on `listener` until a signal comes. The store is opened (and at the first start made) by `config`.
 pub async fn start(
     config: Config,
@@ -68,24 +81,43 @@ pub async fn start(
     store: Arc<SqliteStore>,
 ) -> Result<Ended, StartError> {
     let signals = Signals::new().map_err(StartError::Signals)?;
+    let observed = Arc::clone(&store);
     let store: Arc<dyn Store> = store;
     refuse_own_origin(&config, &*store).await?;
     warn_of_proxies(&config);
     let authenticator = authenticator(&config, Arc::clone(&store), Arc::new(SystemRandom))?;
-    let (issuer, listen) = (config.issuer.clone(), config.listen);
+    let metrics = Arc::new(Metrics::new());
+    observed.observe(Arc::new(metrics.store_observer()));
+    let admin = match config.admin.listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
+    let issuer = config.issuer.clone();
     let app = App::builder(config, store)
         .authenticator(authenticator)
+        .metrics(metrics)
         .build()
         .await?;
     let purge = tokio::spawn(purge::purge_sessions(Arc::clone(&app)));
 
-    let address = listener.local_addr().map_err(|source| StartError::Listen {
-        address: listen,
-        source,
-    })?;
+    let status = Arc::new(Status::default());
+    let admin = match admin {
+        Some(listener) => {
+            let address = listener.local_addr().map_err(StartError::Address)?;
+            tracing::info!("admin on http://{address}");
+            let router = router(Arc::clone(&app), Arc::clone(&status));
+            Some(tokio::spawn(admin::serve(listener, router)))
+        }
+        None => None,
+    };
+    let address = listener.local_addr().map_err(StartError::Address)?;
     tracing::info!(issuer = issuer.as_str(), "listening on http://{address}");
-    let ended = serve(listener, http::router(app), signals).await;
+    let ended = serve(listener, http::router(app), signals, &status).await;
     purge.abort();
+    // To the end, so that a balancer reads why nothing new is accepted.
+    if let Some(admin) = admin {
+        admin.abort();
+    }
     Ok(ended)
 }
 

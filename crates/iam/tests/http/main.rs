@@ -7,6 +7,7 @@
 )]
 
 mod account;
+mod admin;
 mod cookie;
 mod discovery;
 mod guards;

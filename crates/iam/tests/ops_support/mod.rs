@@ -247,6 +247,20 @@ impl Server {
         send(self.address, method, path, headers, body).unwrap()
     }
 
+    /// One request to the admin listener, which answers during the drain too.
+    pub(crate) fn admin(&self, path: &str) -> Answer {
+        let line = self
+            .log_so_far
+            .lines()
+            .find_map(|line| line.split_once("admin on http://"));
+        let (_, address) = line.unwrap_or_else(|| panic!("no admin:\n{}", self.log_so_far));
+        let mut stream = TcpStream::connect(address.trim()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        Answer::read(stream)
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -18,6 +18,7 @@ mod users;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -29,7 +30,8 @@ use error::store_error;
 pub use restore::{RestoreOptions, Restored, restore};
 use writer::Writer;
 
-use crate::StoreError;
+use crate::observer::Watch;
+use crate::{CommandKind, Observer, StoreError};
 
 /// How an SQLite database is used.
 #[derive(Clone, Debug)]
@@ -63,6 +65,7 @@ pub struct SqliteStore {
     // Per store and per thread, and gone with the store: a `thread_local!` would keep connections open on idle threads.
     readers: ThreadLocal<Connection>,
     writer: Writer,
+    observer: OnceLock<Arc<dyn Observer>>,
 }
 
 impl SqliteStore {
@@ -90,6 +93,7 @@ impl SqliteStore {
             busy_timeout: options.busy_timeout,
             readers: ThreadLocal::new(),
             writer,
+            observer: OnceLock::new(),
         })
     }
 
@@ -99,21 +103,30 @@ impl SqliteStore {
         self.writer.transactions()
     }
 
+    /// Has `observer` told of every command from now on. The first one stays.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.observer.get_or_init(|| observer);
+    }
+
     fn read<T>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        self.readers
-            .get_or_try(|| file::reader(&self.path, self.busy_timeout))
-            .and_then(query)
-            .map_err(|error| store_error(&error))
+        let watch = Watch::begin(self.observer.get(), CommandKind::Read);
+        watch.end(
+            self.readers
+                .get_or_try(|| file::reader(&self.path, self.busy_timeout))
+                .and_then(query)
+                .map_err(|error| store_error(&error)),
+        )
     }
 
     async fn write<T: Send + 'static>(
         &self,
         command: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer.run(command).await
+        let watch = Watch::begin(self.observer.get(), CommandKind::Write);
+        watch.end(self.writer.run(command).await)
     }
 }
 
