@@ -155,6 +155,37 @@ test("the account page lists the sessions, ends another one, and signs out", asy
   await two.close();
 });
 
+test("a session ended elsewhere leads to the login page with a notice, and back", async () => {
+  const [one, two] = [await browser.newContext(), await browser.newContext()];
+  const page = await signedIn(one);
+  await page.see("notes-list");
+  const other = await signedIn(two);
+  await other.see("notes-list");
+  await other.click("account-link");
+  await other.click("end-others");
+  await other.until(() => document.querySelectorAll('[data-testid="session-row"]').length === 1);
+  await page.click("burst");
+  await page.see("login-form");
+  await page.see("login-notice");
+  await one.close();
+  await two.close();
+});
+
+test("an outage of the service signs nobody out, and is over when it is over", async () => {
+  const context = await browser.newContext();
+  const page = await signedIn(context);
+  await page.see("notes-list");
+  await demo.iam.log.stop();
+  await page.click("burst");
+  await page.until(() => /20 of 20/.test(document.querySelector('[data-testid="burst-result"]')?.textContent ?? ""));
+  assert.equal(new URL(page.url()).pathname, "/", "still on the page, served with the token in hand");
+  await demo.iam.start();
+  await page.until(() => !document.querySelector('[data-testid="degraded-banner"]:not([hidden])'), undefined, 60_000);
+  await page.click("burst");
+  await page.until(() => /20 of 20 calls answered, with 1 mint/.test(document.querySelector('[data-testid="burst-result"]').textContent));
+  await context.close();
+});
+
 test("the return address never leads to another site", async () => {
   for (const next of ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\t/evil.example"]) {
     const context = await browser.newContext();

@@ -17,10 +17,12 @@ export const PASSWORD = "correct horse battery staple 9";
  */
 export async function startIam({ issuer, origin, resource, config = "", client = [], user = "alice", env = {} }) {
   const folder = mkdtempSync(join(tmpdir(), "sessionmint-"));
+  // A port of its own, kept over restarts: the gateway goes on finding it.
+  const port = await freePort();
   const file = join(folder, "sessionmint.toml");
   writeFileSync(
     file,
-    `issuer = "${issuer}"\nlisten = "127.0.0.1:0"\ndatabase = "sqlite:${join(folder, "iam.db")}"\n${config}`,
+    `issuer = "${issuer}"\nlisten = "127.0.0.1:${port}"\ndatabase = "sqlite:${join(folder, "iam.db")}"\n${config}`,
   );
   const cli = (...args) => must(bin("sessionmint"), [...args, "--config", file], { env });
   const addUser = (name) =>

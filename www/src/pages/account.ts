@@ -44,6 +44,7 @@ export function accountPage(session: Session, config: Config, signOut: () => voi
     if (!response) return;
     const info = (await response.json()) as { sub: string; preferred_username: string };
     setText(name, info.preferred_username);
+    session.username = info.preferred_username;
   };
   void Promise.all([who(), load()]);
 
