@@ -8,6 +8,7 @@
 
 mod account;
 mod admin;
+mod clock;
 mod cookie;
 mod discovery;
 mod guards;

@@ -183,9 +183,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `sessionmint ARGS` and waits until it listens.
     pub(crate) fn start(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = command(folder)
-            .args(args)
-            .envs(variables.iter().copied())
+        Self::spawn(command(folder).args(args).envs(variables.iter().copied()))
+    }
+
+    /// Starts a command that ends up as the service, and waits until it listens.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

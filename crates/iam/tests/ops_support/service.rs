@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Answer, Server, ok, send};
 
 pub(crate) const ORIGIN: &str = "http://ui.app.localhost:4180";
+pub(crate) const ISSUER: &str = "http://api.app.localhost:4181/iam";
 pub(crate) const PASSWORD: &str = "seven small hedgehogs";
 
 /// A folder with a configuration, a user and a client.
@@ -91,6 +92,24 @@ impl App {
             ("Cookie", &format!("__Host-Http-sid={cookie}")),
         ];
         send(self.0, "POST", "/iam/logout", &headers, "")
+    }
+
+    /// Changes the password of the user whose session mints the token.
+    pub(crate) fn change_password(
+        self,
+        cookie: &str,
+        current: &str,
+        new: &str,
+    ) -> io::Result<Answer> {
+        let minted = self.mint(cookie, &format!("&resource={ISSUER}&scope=account"))?;
+        let token = minted.json()["access_token"].as_str().unwrap().to_owned();
+        let headers = [
+            ("Origin", ORIGIN),
+            ("Authorization", &format!("Bearer {token}")),
+            ("Content-Type", "application/json"),
+        ];
+        let body = json!({ "current_password": current, "new_password": new }).to_string();
+        send(self.0, "POST", "/iam/password", &headers, &body)
     }
 
     pub(crate) fn key_set(self) -> io::Result<Answer> {
