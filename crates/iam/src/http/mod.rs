@@ -15,6 +15,7 @@ mod discovery;
 mod headers;
 mod login;
 mod logout;
+pub mod openapi;
 mod password;
 mod problem;
 mod sessions;
@@ -37,10 +38,48 @@ pub(crate) use caller::KnownOrigins;
 use cors::Cors;
 use problem::Problem;
 
+/// A router that remembers its paths, so that a test can hold the documentation against them.
+struct Routes {
+    router: Router<Arc<App>>,
+    paths: Vec<String>,
+}
+
+impl Routes {
+    fn new() -> Self {
+        Self {
+            router: Router::new(),
+            paths: Vec::new(),
+        }
+    }
+
+    fn route(mut self, path: &str, methods: MethodRouter<Arc<App>>) -> Self {
+        self.paths.push(path.to_owned());
+        Self {
+            router: self.router.route(path, methods),
+            ..self
+        }
+    }
+}
+
+/// The paths that [`router`] serves.
+pub fn paths(app: &Arc<App>) -> Vec<String> {
+    routes(app).paths
+}
+
 /// The service as an axum router. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: the peer's address
 /// is what sign-ins are throttled by.
 pub fn router(app: Arc<App>) -> Router {
+    routes(&app)
+        .router
+        .fallback(not_found)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::map_response(headers::secure))
+        .with_state(app)
+}
+
+fn routes(app: &Arc<App>) -> Routes {
     let issuer = &app.config.issuer;
+    let openapi = openapi::text(issuer);
     let path = |rest: &str| format!("{}{rest}", issuer.path());
     let cookie = Cors {
         methods: "POST",
@@ -56,8 +95,8 @@ pub fn router(app: Arc<App>) -> Router {
         request_headers: Some("Authorization"),
         credentials: false,
     };
-    let endpoint = |routes, cors| browser_endpoint(&app, routes, cors);
-    Router::new()
+    let endpoint = |routes, cors| browser_endpoint(app, routes, cors);
+    Routes::new()
         .route(&path("/oauth/token"), endpoint(post(token::mint), cookie))
         .route(
             &path("/passwordlogin"),
@@ -110,10 +149,12 @@ pub fn router(app: Arc<App>) -> Router {
                 .fallback(method_not_allowed)
                 .layer(middleware::from_fn(headers::limit)),
         )
-        .fallback(not_found)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::map_response(headers::secure))
-        .with_state(app)
+        .route(
+            &path("/openapi.json"),
+            get(async move || openapi::answer(openapi.as_ref()))
+                .fallback(method_not_allowed)
+                .layer(middleware::from_fn(headers::limit)),
+        )
 }
 
 /// An endpoint for scripts on the origins of the registered clients. A panic is caught inside of the CORS layer, so that

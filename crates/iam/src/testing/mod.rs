@@ -18,6 +18,7 @@
     reason = "a test that cannot be set up should stop there"
 )]
 
+mod documented;
 mod outage;
 mod random;
 
@@ -61,6 +62,7 @@ pub struct TestService {
     /// The service's store, and the switch that takes it away.
     pub store: Arc<StoreWithOutages<SqliteStore>>,
     router: Router,
+    document: serde_json::Value,
     // Removed when the service is dropped.
     folder: TempDir,
 }
@@ -113,12 +115,14 @@ impl TestService {
             .await
             .unwrap();
         let router = crate::http::router(Arc::clone(&app));
+        let document = crate::http::openapi::document(&app.config.issuer).unwrap();
         Self {
             app,
             clock,
             random,
             store,
             router,
+            document,
             folder,
         }
     }
@@ -159,15 +163,18 @@ impl TestService {
         id
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the answer, which must be one that the OpenAPI document has.
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        Answer {
+        let answer = Answer {
             status: parts.status,
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes(),
-        }
+        };
+        documented::check(&self.document, &method, &path, &answer);
+        answer
     }
 
     /// Tries to sign in as the app does.

@@ -17,6 +17,7 @@ mod jwt;
 mod lifecycle;
 mod login;
 mod logs;
+mod openapi;
 mod outage;
 mod password;
 mod support;
