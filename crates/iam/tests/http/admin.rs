@@ -12,6 +12,7 @@ use sessionmint_iam::admin::{self, Status};
 use sessionmint_iam::testing::{ORIGIN, TestService, mint_request};
 use tower::ServiceExt as _;
 
+use crate::logs::capture_logs;
 use crate::support::{PASSWORD, logout_request, signed_in};
 
 /// Status and text of an admin answer to this peer.
@@ -104,8 +105,9 @@ async fn the_public_listener_knows_nothing_of_the_admin_endpoints() {
 }
 
 #[tokio::test]
-async fn what_happened_is_counted_by_outcome() {
+async fn c151_mints_and_refusals_are_counted_and_logged_by_outcome() {
     let (service, _, cookie) = signed_in().await;
+    let logs = capture_logs();
     service.mint(&cookie, "").await;
     service.mint(&cookie, "").await;
     service.mint("unknown", "").await;
@@ -123,6 +125,21 @@ async fn what_happened_is_counted_by_outcome() {
     service.store.set_down(true);
     service.mint(&cookie, "").await;
     service.store.set_down(false);
+    let logged = logs.text();
+    for (outcome, times) in [
+        ("outcome=minted client_id=web sid=ses_", 2),
+        ("outcome=login_required client_id=web", 1),
+        ("outcome=invalid_scope client_id=web", 1),
+        ("grant=session outcome=origin_refused", 1),
+        ("outcome=rejected network=", 1),
+        ("outcome=signed_out", 1),
+    ] {
+        assert_eq!(
+            logged.matches(outcome).count(),
+            times,
+            "{outcome} in\n{logged}"
+        );
+    }
     let text = metrics(&service).await;
     for line in [
         r#"sessionmint_tokens_total{grant="session",outcome="minted"} 2"#,
