@@ -16,11 +16,11 @@ after(async () => {
   await demo?.stop();
 });
 
-async function signedIn(context, path = "/") {
+async function signedIn(context, path = "/", user = demo.iam.user) {
   const page = await context.newPage();
   await page.goto(`${demo.ui}${path}`);
   await page.see("login-form");
-  await page.fill("username", demo.iam.user);
+  await page.fill("username", user);
   await page.fill("password", PASSWORD);
   await page.click("login-submit");
   return page;
@@ -184,6 +184,57 @@ test("an outage of the service signs nobody out, and is over when it is over", a
   await page.click("burst");
   await page.until(() => /20 of 20 calls answered, with 1 mint/.test(document.querySelector('[data-testid="burst-result"]').textContent));
   await context.close();
+});
+
+test("c149_a_new_password_ends_the_other_browsers_session_and_the_old_one_is_refused", async () => {
+  const user = "bertha";
+  const changed = "a wholly other hedgehog 7";
+  demo.iam.addUser(user);
+  const [one, two] = [await browser.newContext(), await browser.newContext()];
+  const page = await signedIn(one, "/account", user);
+  await page.see("password-form");
+  const other = await signedIn(two, "/", user);
+  await other.see("notes-list");
+
+  const change = async (current, next) => {
+    for (const [field, text] of [["current-password", current], ["new-password", next]]) {
+      await page.evaluate((id) => (document.querySelector(`[data-testid="${id}"]`).value = ""), field);
+      await page.fill(field, text);
+    }
+    await page.press("Enter");
+  };
+  const told = (testid, text) =>
+    page.until(([id, words]) => document.querySelector(`[data-testid="${id}"]`).textContent.includes(words), [testid, text]);
+  const focused = () => document.activeElement?.dataset.testid;
+  await change("not the password", changed);
+  await told("password-error", "current password is wrong");
+  assert.equal(await page.evaluate(focused), "current-password");
+  await change(PASSWORD, "password");
+  await told("password-error", "choose another new password");
+  assert.equal(await page.evaluate(focused), "new-password");
+  await page.screenshot("7-password-refused");
+  await other.reload();
+  await other.see("notes-list");
+
+  await change(PASSWORD, changed);
+  await told("password-changed", "signed out");
+  assert.equal(await page.evaluate(() => document.querySelector('[data-testid="password-error"]').textContent), "");
+  await page.until(() => document.querySelectorAll('[data-testid="session-row"]').length === 1);
+  await page.screenshot("8-password-changed");
+  await other.reload();
+  await other.see("login-form");
+  await page.reload();
+  await page.see("password-form");
+
+  await other.fill("username", user);
+  await other.fill("password", PASSWORD);
+  await other.click("login-submit");
+  await other.until(() => document.querySelector('[data-testid="login-error"]').textContent !== "");
+  await other.fill("password", changed);
+  await other.click("login-submit");
+  await other.see("notes-list");
+  await one.close();
+  await two.close();
 });
 
 test("the return address never leads to another site", async () => {

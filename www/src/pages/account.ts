@@ -1,9 +1,10 @@
-// The account page: who is signed in, where else, and the ways to end sessions. It uses a token of its own, for the
-// IAM service, which no other service would accept.
+// The account page: who is signed in, where else, the ways to end sessions, and a new password. It uses a token of its
+// own, for the IAM service, which no other service would accept.
 import type { Config } from "../config.ts";
 import type { Session } from "../session.ts";
 import { h, setText } from "../dom.ts";
 import { callerOf, errorLine, heading, type Page } from "./page.ts";
+import { passwordForm } from "./password.ts";
 
 interface SessionRow {
   id: string;
@@ -39,12 +40,14 @@ export function accountPage(session: Session, config: Config, signOut: () => voi
     await call("end other sessions", sessions, { method: "DELETE" });
     await load();
   });
+  const password = passwordForm(session, config, () => void load());
   const who = async () => {
     const response = await call("user info", `${config.iam}/userinfo`);
     if (!response) return;
     const info = (await response.json()) as { sub: string; preferred_username: string };
     setText(name, info.preferred_username);
     session.username = info.preferred_username;
+    password.setUsername(info.preferred_username);
   };
   void Promise.all([who(), load()]);
 
@@ -56,6 +59,8 @@ export function accountPage(session: Session, config: Config, signOut: () => voi
     error,
     h("div", { class: "row" }, h("h2", {}, "My sessions"), endOthers),
     list,
+    h("h2", {}, "Password"),
+    password.element,
   );
   return { title: "Account", element };
 }

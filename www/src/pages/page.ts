@@ -36,7 +36,7 @@ export function callerOf(session: Session, error: HTMLElement): Call {
 }
 
 /** What to tell a person when a service answered `status`, or nothing at all (0). */
-function explainStatus(status: number): string {
+export function explainStatus(status: number): string {
   if (status === 403) return "This account is not allowed to do that.";
   if (status === 429) return "Too many requests just now. Please wait a moment.";
   if (status === 0 || status >= 500) return "The service does not answer at the moment. You are still signed in.";
