@@ -5,6 +5,7 @@ mod check;
 mod client;
 mod client_edit;
 mod dev;
+mod import;
 mod keys;
 mod origin;
 mod output;
@@ -66,7 +67,7 @@ struct Common {
 enum Command {
     /// Run the service
     Serve(serve::Serve),
-    /// Users: add, change, disable, enable, new password, remove, list
+    /// Users: add, import, change, disable, enable, new password, remove, list
     #[command(subcommand)]
     User(user::User),
     /// Browser apps that may mint: add, change, remove, list

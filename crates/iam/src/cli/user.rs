@@ -10,11 +10,21 @@ use sessionmint_store::{
     AddUser, Change, EndSessions, NewUser, SqliteStore, User as UserRecord, Users as _,
 };
 
+use super::import::Import;
 use super::store::{Missing, block_on, open};
 use super::{CliError, Common, output, password};
 
 #[derive(Subcommand)]
 pub(super) enum User {
+    #[command(flatten)]
+    Managed(Managed),
+    /// Add the users of another system, with the hashes of their passwords
+    Import(Import),
+}
+
+/// What needs the store from the start.
+#[derive(Subcommand)]
+pub(super) enum Managed {
     /// Add a user; asks for the password
     #[command(
         after_help = "Example:\n  sessionmint user add alice --scope \"notes:read account\" --config sessionmint.toml"
@@ -83,6 +93,15 @@ pub(super) struct List {
 
 impl User {
     pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
+        match self {
+            Self::Managed(command) => command.run(common),
+            Self::Import(import) => import.run(common),
+        }
+    }
+}
+
+impl Managed {
+    fn run(self, common: &Common) -> Result<(), CliError> {
         let missing = if matches!(self, Self::Add(_)) {
             Missing::Create
         } else {
@@ -183,7 +202,7 @@ fn taken(name: &str) -> CliError {
 }
 
 /// A name that people can type again and that cannot be confused in a list.
-fn check_name(name: &str) -> Result<(), CliError> {
+pub(super) fn check_name(name: &str) -> Result<(), CliError> {
     if name.is_empty() || name.len() > MAX_USERNAME_BYTES {
         return Err(format!("a user name has 1 to {MAX_USERNAME_BYTES} bytes").into());
     }

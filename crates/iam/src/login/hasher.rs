@@ -1,16 +1,16 @@
-//! Password hashes (argon2id, RFC 9106), computed off the async workers and never too many at once.
+//! Password hashes (argon2id, RFC 9106; others are only checked), computed off the async workers and never too many at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{Error, PasswordHasher as _, PasswordVerifier as _};
+use argon2::password_hash::{Error, PasswordHasher as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Load;
 use super::gate::Gate;
+use super::stored::Stored;
 use super::workers::Workers;
 use crate::config::HashingConfig;
 use crate::random::{self, Random, RandomError};
@@ -80,10 +80,10 @@ pub enum Verdict {
     Wrong,
     /// It is the password.
     Right {
-        /// A new hash to be stored, if the stored one was made with less than the parameters in use.
+        /// A new hash to be stored, if the stored one was made with less than the parameters in use or in another way.
         upgraded: Option<String>,
     },
-    /// What is stored is no argon2 hash. The same work was done as for a wrong password.
+    /// What is stored is no hash of a known kind. The same work was done as for a wrong password.
     Unreadable,
 }
 
@@ -128,21 +128,19 @@ impl Hasher {
             .map_err(|_| HashError::Failed)
     }
 
-    /// Checks `password` against a stored PHC string. Without one (`None`) it checks against a dummy and finds
+    /// Checks `password` against a stored hash. Without one (`None`) it checks against a dummy and finds
     /// [`Verdict::Wrong`], so that it takes as long.
     pub async fn verify(
         &self,
         password: &SecretString,
         stored: Option<&str>,
     ) -> Result<Verdict, HashError> {
-        let readable = stored
-            .and_then(|stored| PasswordHash::new(stored).ok())
-            .filter(usable);
+        let readable = stored.and_then(|stored| Stored::parse(stored).ok());
         let comparable = readable.is_some();
         let unreadable = stored.is_some() && !comparable;
         let hash = match readable {
             Some(hash) => hash,
-            None => PasswordHash::new(&self.dummy).map_err(|_| HashError::Failed)?,
+            None => Stored::parse(&self.dummy).map_err(|_| HashError::Failed)?,
         };
         let salt = self.salt()?;
         let password = password.clone();
@@ -196,44 +194,32 @@ impl Hasher {
 impl Core {
     fn hash(&self, password: &[u8], salt: [u8; SALT_LEN]) -> Result<String, Error> {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
-        let _running = self.work.begin(&self.params);
+        let _running = self
+            .work
+            .begin(u64::from(self.params.m_cost()) * u64::from(self.params.t_cost()));
         argon2
             .hash_password_with_salt(password, &salt)
             .map(|hash| hash.to_string())
     }
 
-    fn verify(&self, password: &[u8], hash: &PasswordHash) -> Result<bool, Error> {
-        let _running = self.work.begin(&Params::try_from(hash)?);
-        match Argon2::default().verify_password(password, hash) {
-            Ok(()) => Ok(true),
-            Err(Error::PasswordInvalid) => Ok(false),
-            Err(error) => Err(error),
-        }
+    fn verify(&self, password: &[u8], hash: &Stored) -> Result<bool, Error> {
+        let _running = self.work.begin(hash.kib_filled());
+        hash.verify(password)
     }
 
-    /// Whether the hash cost less than one made now would.
-    fn is_weaker(&self, hash: &PasswordHash) -> bool {
-        let current = Params::try_from(hash).is_ok_and(|params| {
-            params.m_cost() >= self.params.m_cost()
-                && params.t_cost() >= self.params.t_cost()
-                && params.output_len().is_some_and(|len| len >= HASH_LEN)
-        });
+    /// Whether the hash cost less than one made now would, or is of another kind.
+    fn is_weaker(&self, stored: &Stored) -> bool {
+        let Stored::Argon2 { hash, params } = stored else {
+            return true;
+        };
+        let current = params.m_cost() >= self.params.m_cost()
+            && params.t_cost() >= self.params.t_cost()
+            && params.output_len().is_some_and(|len| len >= HASH_LEN);
         !current
             || Algorithm::try_from(hash.algorithm.as_str()) != Ok(Algorithm::Argon2id)
             || hash.version != Some(Version::V0x13.into())
             || hash.salt.as_ref().is_none_or(|salt| salt.len() < SALT_LEN)
     }
-}
-
-/// Whether there is an argon2 hash in it to compare with.
-fn usable(hash: &PasswordHash) -> bool {
-    Algorithm::try_from(hash.algorithm.as_str()).is_ok()
-        && hash
-            .version
-            .is_none_or(|version| Version::try_from(version).is_ok())
-        && Params::try_from(hash).is_ok()
-        && hash.salt.is_some()
-        && hash.hash.is_some()
 }
 
 impl Work {
@@ -242,7 +228,7 @@ impl Work {
         self.hashes.load(Ordering::SeqCst)
     }
 
-    /// Memory filled in all, in KiB: passes times memory of each hash. Equal numbers of hashes with equal sums had equal
+    /// Memory filled in all, in KiB: passes times memory of each hash, none for bcrypt and PBKDF2. Equal numbers of hashes with equal sums had equal
     /// parameters.
     pub fn kib_filled(&self) -> u64 {
         self.kib_filled.load(Ordering::SeqCst)
@@ -258,12 +244,9 @@ impl Work {
         self.most_at_once.load(Ordering::SeqCst)
     }
 
-    fn begin(&self, params: &Params) -> Running<'_> {
+    fn begin(&self, kib_filled: u64) -> Running<'_> {
         self.hashes.fetch_add(1, Ordering::SeqCst);
-        self.kib_filled.fetch_add(
-            u64::from(params.m_cost()) * u64::from(params.t_cost()),
-            Ordering::SeqCst,
-        );
+        self.kib_filled.fetch_add(kib_filled, Ordering::SeqCst);
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(running, Ordering::SeqCst);
         Running(&self.running)

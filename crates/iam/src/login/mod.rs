@@ -53,6 +53,7 @@ mod gate;
 pub mod hasher;
 pub mod password;
 pub mod policy;
+pub mod stored;
 pub mod throttle;
 pub mod throttled;
 mod workers;

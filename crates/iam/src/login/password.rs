@@ -20,7 +20,9 @@ use crate::random::Random;
 ///
 /// Whoever is unknown, disabled or without a password costs the same work as a wrong password: one hash with the
 /// parameters in use, against a dummy made at start. (A hash made under *lower* parameters is checked under those until
-/// its owner signs in; after raising them, such accounts answer faster for a while.)
+/// its owner signs in; after raising them, such accounts answer faster for a while. An imported hash, see
+/// [`super::stored`], likewise takes as long as its own kind and parameters, until its owner signs in and it is replaced:
+/// up to then who measures can tell such an account from an unknown name.)
 pub struct PasswordAuthenticator {
     store: Arc<dyn Store>,
     hasher: Hasher,
