@@ -365,14 +365,14 @@ async fn c022_session_table_stores_only_a_hash() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_read_only_file_can_be_read_and_writes_are_an_outage() {
+async fn c153_a_read_only_file_can_be_read_and_is_written_once_it_may_be() {
     use std::os::unix::fs::{PermissionsExt, chown};
     use std::os::unix::process::CommandExt;
 
-    const NAME: &str = "a_read_only_file_can_be_read_and_writes_are_an_outage";
+    const NAME: &str = "c153_a_read_only_file_can_be_read_and_is_written_once_it_may_be";
     const NOBODY: u32 = 65_534;
     if let Some(path) = std::env::var_os("SESSIONMINT_READ_ONLY_DATABASE") {
-        let store = SqliteStore::open(path).unwrap();
+        let store = SqliteStore::open(&path).unwrap();
         assert!(store.user(&user(1).id).await.unwrap().is_some());
         let added = store.add_user(user(2)).await;
         assert!(
@@ -380,6 +380,16 @@ async fn a_read_only_file_can_be_read_and_writes_are_an_outage() {
             "{added:?}"
         );
         assert_eq!(store.user(&user(2).id).await, Ok(None));
+        // SQLite gave the log and its index the mode of the database.
+        for file in std::fs::read_dir(".")
+            .unwrap()
+            .map(|file| file.unwrap().path())
+        {
+            if file.to_string_lossy().contains("test.db") {
+                std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
+            }
+        }
+        assert_eq!(store.add_user(user(2)).await, Ok(AddUser::Added));
         return;
     }
     let (folder, store) = open(&SqliteOptions::default());

@@ -86,7 +86,9 @@ impl SqliteStore {
         file::prepare(path)?;
         let mut conn = file::writer(path, options.busy_timeout).map_err(|error| error.at(path))?;
         migrate::migrate(&mut conn, path, migrate::MIGRATIONS)?;
-        let writer = Writer::start(conn, options.queue.max(1), options.write_timeout)
+        let (again, busy_timeout) = (path.to_owned(), options.busy_timeout);
+        let reopen = move || file::writer(&again, busy_timeout).ok();
+        let writer = Writer::start(conn, reopen, options.queue.max(1), options.write_timeout)
             .map_err(OpenError::Thread)?;
         Ok(Self {
             path: path.to_owned(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, MAIN_DB, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -22,9 +22,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `capacity` commands may be queued; a command waits `wait` at most, queueing included.
+    /// Starts the thread. `capacity` commands may be queued; a command waits `wait` at most, queueing included. `reopen`
+    /// gives another connection in place of one that cannot write.
     pub(super) fn start(
         conn: Connection,
+        reopen: impl Fn() -> Option<Connection> + Send + 'static,
         capacity: usize,
         wait: Duration,
     ) -> std::io::Result<Self> {
@@ -33,7 +35,7 @@ impl Writer {
         let counter = Arc::clone(&transactions);
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write_all(conn, commands, capacity, &counter))?;
+            .spawn(move || write_all(conn, reopen, commands, capacity, &counter))?;
         Ok(Self {
             queue: Some(queue),
             thread: Some(thread),
@@ -131,12 +133,19 @@ where
 
 fn write_all(
     mut conn: Connection,
+    reopen: impl Fn() -> Option<Connection>,
     mut commands: mpsc::Receiver<Box<dyn Job>>,
     limit: usize,
     counter: &AtomicU64,
 ) {
     let mut group = Vec::new();
     while commands.blocking_recv_many(&mut group, limit) > 0 {
+        // A connection to a file that could only be opened for reading stays so for good; the file need not.
+        if conn.is_readonly(MAIN_DB).unwrap_or(false)
+            && let Some(other) = reopen()
+        {
+            conn = other;
+        }
         let outcome = write_group(&mut conn, &mut group).map_err(|error| store_error(&error));
         if let Err(error) = &outcome {
             tracing::warn!(commands = group.len(), %error, "a write transaction failed");
@@ -174,7 +183,7 @@ mod tests {
             .unwrap();
         (
             folder,
-            Writer::start(conn, 8, Duration::from_secs(30)).unwrap(),
+            Writer::start(conn, || None, 8, Duration::from_secs(30)).unwrap(),
         )
     }
 
