@@ -59,7 +59,8 @@ impl Algorithm {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// The algorithm of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Es256, Self::EdDsa, Self::Ed25519, Self::Rs256]
             .into_iter()
             .find(|algorithm| algorithm.name() == name)
