@@ -124,10 +124,14 @@ pub struct SigningKeyRow {
     pub kid: String,
     /// JOSE algorithm name, e.g. `ES256`.
     pub alg: String,
-    /// PKCS#8 DER of the private key.
+    /// PKCS#8 DER of the private key, encrypted as `seal_version` says.
     pub pkcs8: Vec<u8>,
+    /// How `pkcs8` is encrypted; 0 is not at all.
+    pub seal_version: u32,
     /// When it was made.
     pub created_at: Timestamp,
+    /// From when on it signs.
+    pub activates_at: Timestamp,
 }
 
 impl fmt::Debug for SigningKeyRow {

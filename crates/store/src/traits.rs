@@ -94,13 +94,13 @@ pub enum ReplaceClient {
     },
 }
 
-/// Outcome of [`Keys::add_first_key`].
+/// Outcome of [`Keys::add_key`] and [`Keys::replace_keys`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddKey {
-    /// It is the first key and in use.
+    /// It is stored as the newest.
     Added,
-    /// There was a key already; nothing changed.
-    Exists,
+    /// Another instance was first: the newest key is not the one that was named. Nothing changed.
+    Conflict,
 }
 
 /// Which sessions of a user a command ends.
@@ -225,9 +225,29 @@ pub trait Clients: Send + Sync {
 /// Signing keys.
 #[async_trait]
 pub trait Keys: Send + Sync {
-    /// Stores a key if there is none yet, so that two instances that start together end with the same one.
-    async fn add_first_key(&self, key: SigningKeyRow) -> Result<AddKey, StoreError>;
-    /// All keys, oldest first.
+    /// Stores a key as the newest, if the newest so far is `newest` (`None`: there is no key). So instances that rotate at
+    /// once end with one new key.
+    async fn add_key(
+        &self,
+        key: SigningKeyRow,
+        newest: Option<String>,
+    ) -> Result<AddKey, StoreError>;
+    /// As [`Keys::add_key`], and removes all other keys in the same transaction.
+    async fn replace_keys(
+        &self,
+        key: SigningKeyRow,
+        newest: Option<String>,
+    ) -> Result<AddKey, StoreError>;
+    /// Puts the encrypted form in the place of a private key that is not encrypted, and leaves nothing of the latter.
+    async fn seal_key(
+        &self,
+        kid: &str,
+        pkcs8: Vec<u8>,
+        seal_version: u32,
+    ) -> Result<Change, StoreError>;
+    /// Removes a key, but never the newest.
+    async fn remove_key(&self, kid: &str) -> Result<Change, StoreError>;
+    /// All keys in the order in which they were stored.
     async fn keys(&self) -> Result<Vec<SigningKeyRow>, StoreError>;
 }
 

@@ -465,19 +465,57 @@ async fn what_was_acknowledged_survives_a_kill() {
 async fn keys_of_any_bytes_come_back() {
     let (_folder, store) = open(&SqliteOptions::default());
     let pkcs8: Vec<u8> = (0..=u8::MAX).collect();
-    let key = SigningKeyRow {
-        kid: "k".to_owned(),
-        alg: "ES256".to_owned(),
-        pkcs8: pkcs8.clone(),
-        created_at: NOW,
-    };
-    store.add_first_key(key).await.unwrap();
+    store
+        .add_key(signing_key("k", pkcs8.clone()), None)
+        .await
+        .unwrap();
     let keys = store.keys().await.unwrap();
     assert_eq!(keys.first().map(|key| &key.pkcs8), Some(&pkcs8));
     assert!(
         !format!("{keys:?}").contains("255"),
         "a private key does not print itself"
     );
+}
+
+#[tokio::test]
+async fn c074_nothing_is_left_of_a_private_key_that_is_sealed_or_removed() {
+    let (folder, store) = open(&SqliteOptions::default());
+    let plain = b"a private key that is not encrypted".repeat(5);
+    let removed = b"a private key that is withdrawn now".repeat(5);
+    let newest = |kid: &str| Some(kid.to_owned());
+    for (kid, pkcs8, before) in [
+        ("1", &plain, None),
+        ("2", &removed, newest("1")),
+        ("3", &vec![3], newest("2")),
+    ] {
+        let key = signing_key(kid, pkcs8.clone());
+        store.add_key(key, before).await.unwrap();
+    }
+    drop(store);
+    let path = folder.path().join("test.db");
+    let holds = |secret: &[u8]| {
+        let file = std::fs::read(&path).unwrap();
+        file.windows(30).any(|window| window == &secret[..30])
+    };
+    assert!(holds(&plain) && holds(&removed));
+
+    let store = SqliteStore::open(&path).unwrap();
+    // Longer than what it replaces, so the row moves.
+    store.seal_key("1", vec![7; 300], 1).await.unwrap();
+    store.remove_key("2").await.unwrap();
+    drop(store);
+    assert!(!holds(&plain) && !holds(&removed));
+}
+
+fn signing_key(kid: &str, pkcs8: Vec<u8>) -> SigningKeyRow {
+    SigningKeyRow {
+        kid: kid.to_owned(),
+        alg: "ES256".to_owned(),
+        pkcs8,
+        seal_version: 0,
+        created_at: NOW,
+        activates_at: NOW,
+    }
 }
 
 fn open(options: &SqliteOptions) -> (tempfile::TempDir, SqliteStore) {

@@ -196,8 +196,33 @@ impl<S: Store> Clients for StoreWithOutages<S> {
 
 #[async_trait]
 impl<S: Store> Keys for StoreWithOutages<S> {
-    async fn add_first_key(&self, key: SigningKeyRow) -> Result<AddKey, StoreError> {
-        self.inner()?.add_first_key(key).await
+    async fn add_key(
+        &self,
+        key: SigningKeyRow,
+        newest: Option<String>,
+    ) -> Result<AddKey, StoreError> {
+        self.inner()?.add_key(key, newest).await
+    }
+
+    async fn replace_keys(
+        &self,
+        key: SigningKeyRow,
+        newest: Option<String>,
+    ) -> Result<AddKey, StoreError> {
+        self.inner()?.replace_keys(key, newest).await
+    }
+
+    async fn seal_key(
+        &self,
+        kid: &str,
+        pkcs8: Vec<u8>,
+        seal_version: u32,
+    ) -> Result<Change, StoreError> {
+        self.inner()?.seal_key(kid, pkcs8, seal_version).await
+    }
+
+    async fn remove_key(&self, kid: &str) -> Result<Change, StoreError> {
+        self.inner()?.remove_key(kid).await
     }
 
     async fn keys(&self) -> Result<Vec<SigningKeyRow>, StoreError> {

@@ -102,6 +102,8 @@ pub(super) fn signing_key(number: u32) -> SigningKeyRow {
         kid: format!("key-{number}"),
         alg: "ES256".to_owned(),
         pkcs8: vec![0, 1, 255],
+        seal_version: 1,
         created_at: NOW,
+        activates_at: NOW.plus_secs(300),
     }
 }

@@ -95,7 +95,11 @@ cases! { ($)
         a_removed_client_frees_its_origins
     }
     keys {
-        only_the_first_key_is_added
+        a_key_comes_back_as_stored
+        c072_a_key_follows_the_one_that_was_seen
+        replacing_keys_leaves_the_new_one_alone
+        a_plain_key_is_sealed_once
+        a_key_is_removed_unless_it_is_the_newest
     }
     races {
         an_instance_sees_at_once_what_another_did
@@ -108,6 +112,6 @@ cases! { ($)
         c023_a_purge_neither_revives_nor_takes_a_live_session
         c149_one_of_many_changes_of_a_password_wins
         one_of_many_clients_gets_an_origin
-        instances_that_start_together_share_one_key
+        c072_instances_that_rotate_at_once_end_with_one_new_key
     }
 }

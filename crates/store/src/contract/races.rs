@@ -255,26 +255,31 @@ pub(super) async fn one_of_many_clients_gets_an_origin(on: &Instances) {
     assert_eq!(on.two.clients().await.unwrap().len(), 1);
 }
 
-pub(super) async fn instances_that_start_together_share_one_key(on: &Instances) {
-    let mut tasks = JoinSet::new();
-    for number in 0..20 {
-        let store = either(on, number);
-        tasks.spawn(async move {
-            let outcome = store.add_first_key(signing_key(number)).await.unwrap();
-            let keys = store.keys().await.unwrap();
-            assert_eq!(keys.len(), 1);
-            (outcome, keys[0].kid.clone())
-        });
-    }
-    let outcomes = tasks.join_all().await;
-    assert_eq!(
-        outcomes
+pub(super) async fn c072_instances_that_rotate_at_once_end_with_one_new_key(on: &Instances) {
+    // The first round is a start on an empty database.
+    let mut newest = None;
+    for round in 0..5_usize {
+        let mut tasks = JoinSet::new();
+        for number in 0..20 {
+            let (store, newest) = (either(on, number), newest.clone());
+            let key = signing_key(u32::try_from(round).unwrap() * 20 + number);
+            tasks.spawn(async move {
+                let outcome = store.add_key(key, newest).await.unwrap();
+                let keys = store.keys().await.unwrap();
+                let kids: Vec<_> = keys.into_iter().map(|key| key.kid).collect();
+                (outcome, kids)
+            });
+        }
+        let outcomes = tasks.join_all().await;
+        let added = outcomes
             .iter()
-            .filter(|(outcome, _)| *outcome == AddKey::Added)
-            .count(),
-        1
-    );
-    assert!(outcomes.iter().all(|(_, kid)| *kid == outcomes[0].1));
+            .filter(|(outcome, _)| *outcome == AddKey::Added);
+        assert_eq!(added.count(), 1, "round {round}");
+        let (_, kids) = &outcomes[0];
+        assert!(outcomes.iter().all(|(_, seen)| seen == kids));
+        assert_eq!(kids.len(), round + 1);
+        newest = kids.last().cloned();
+    }
 }
 
 /// Purges, activity and sign-ins at once: what is over goes and stays gone, what lives stays, and nobody is answered
