@@ -8,7 +8,7 @@ use sessionmint_store::{Store, StoreError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::http::KnownOrigins;
-use crate::keys::{KeyRing, KeysError};
+use crate::keys::{KeysError, SigningKeys};
 use crate::limits::MintLimits;
 use crate::login::Authenticator;
 use crate::metrics::Metrics;
@@ -27,7 +27,7 @@ pub struct App {
     /// Who somebody is.
     pub authenticator: Arc<dyn Authenticator>,
     /// What signs.
-    pub keys: KeyRing,
+    pub keys: SigningKeys,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     pub(crate) mint_limits: MintLimits,
@@ -108,14 +108,17 @@ impl AppBuilder {
         self
     }
 
-    /// Reads (at the first start, makes) the signing key and puts the service together.
+    /// Reads (at the first start, makes) the signing keys and puts the service together.
     ///
     /// # Errors
     /// [`BuildError`]: the service must not start then.
     pub async fn build(self) -> Result<Arc<App>, BuildError> {
         let authenticator = self.authenticator.ok_or(BuildError::NoAuthenticator)?;
         random::bytes::<32>(&*self.random)?;
-        let keys = KeyRing::load(&*self.store, self.clock.now()).await?;
+        let now = self.clock.now();
+        let keys =
+            SigningKeys::open(&self.config.keys, &self.config.database, &*self.store, now).await?;
+        keys.refresh(&*self.store, now).await?;
         let known_origins = KnownOrigins::load(&*self.store).await?;
         Ok(Arc::new(App {
             mint_limits: MintLimits::new(self.config.sessions.mints_per_minute),

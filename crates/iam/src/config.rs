@@ -15,11 +15,13 @@ mod source;
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
-use sessionmint_oauth::Issuer;
+use sessionmint_oauth::{Algorithm, Issuer};
 
 pub use database::Database;
 pub use error::{ConfigErrors, Problem};
 pub use load::{Input, Partial};
+
+use crate::keys::EncryptionKeySource;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// Password hashing and throttling.
     pub login: LoginConfig,
+    /// Signing keys.
+    pub keys: KeysConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Health and metrics.
@@ -55,6 +59,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             sessions: SessionsConfig::default(),
             login: LoginConfig::default(),
+            keys: KeysConfig::default(),
             log: LogConfig::default(),
             admin: AdminConfig::default(),
         }
@@ -162,6 +167,31 @@ pub struct PolicyConfig {
 impl Default for PolicyConfig {
     fn default() -> Self {
         defaults::POLICY
+    }
+}
+
+/// Signing keys: what they are for, when they are replaced, and how they are encrypted in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysConfig {
+    /// What new keys are for: ES256, EdDSA (Ed25519) or RS256 (3072 bits). Default ES256. After a change the next key
+    /// follows by the timetable.
+    pub algorithm: Algorithm,
+    /// A key is replaced when it has been signing for so many seconds. Default 2592000 (30 days), 3600 to 315360000.
+    pub rotate_after_secs: u64,
+    /// How long verifiers may keep the key set, and so how long a new key waits before it signs. Default 300, 10 to 86400:
+    /// verifiers ask no more often than every ten seconds.
+    pub jwks_max_age_secs: u64,
+    /// Where the key is that encrypts them. Default: beside the database.
+    pub encryption: EncryptionKeySource,
+    /// No setting: seconds until every instance publishes what one of them stored.
+    pub notice_secs: u64,
+    /// No setting: the longest life of a token with the leeway of verifiers, in seconds.
+    pub token_secs: u64,
+}
+
+impl Default for KeysConfig {
+    fn default() -> Self {
+        defaults::KEYS
     }
 }
 

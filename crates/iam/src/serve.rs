@@ -4,6 +4,7 @@
 //! accepted, requests in flight are finished for at most [`GRACE`], and the store is closed last.
 
 mod admin;
+mod keys;
 mod purge;
 mod signals;
 mod start;

@@ -653,10 +653,20 @@ fn changes_are_made_while_the_service_runs_and_keys_are_listed() {
         (&keys[0]["alg"], keys.as_array().unwrap().len()),
         (&json!("ES256"), 1)
     );
+    let mut names: Vec<_> = keys[0].as_object().unwrap().keys().collect();
+    names.sort();
     assert_eq!(
-        keys[0].as_object().unwrap().len(),
-        3,
-        "kid, alg and created_at, no private part"
+        names,
+        [
+            "alg",
+            "created_at",
+            "gone_at",
+            "kid",
+            "signs_from",
+            "signs_until",
+            "state"
+        ],
+        "no private part"
     );
     let table = ok(folder, &["keys", "list", DB[0], DB[1]], "");
     assert!(table.contains(keys[0]["kid"].as_str().unwrap()), "{table}");
@@ -684,4 +694,115 @@ fn changes_are_made_while_the_service_runs_and_keys_are_listed() {
     ok(folder, &with(&["client", "remove", "web"]), "");
     assert_eq!(login("alice").status, 403);
     server.stop();
+}
+
+#[test]
+fn a_running_service_takes_over_the_keys_that_the_command_line_makes() {
+    let folder = folder();
+    let folder = folder.path();
+    let mut server = Server::start(folder, &with(&["serve"]), &[]);
+    let published = || {
+        let set = server
+            .request("GET", "/iam/.well-known/jwks.json", &[], "")
+            .json();
+        let keys = set["keys"].as_array().unwrap().clone();
+        let kids = keys
+            .iter()
+            .map(|key| key["kid"].as_str().unwrap().to_owned());
+        kids.collect::<Vec<_>>()
+    };
+    let wait_for = |kids: &[&str]| {
+        for _ in 0..300 {
+            if published() == kids {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{:?} instead of {kids:?}", published());
+    };
+    let states = || {
+        let keys = list(folder, &["keys", "list"]);
+        let states = keys
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| key["state"].as_str().unwrap().to_owned());
+        states.collect::<Vec<_>>()
+    };
+    let first = published();
+    assert_eq!(states(), ["active"]);
+
+    let second = ok(folder, &with(&["keys", "rotate"]), "");
+    wait_for(&[&first[0], second.trim()]);
+    assert_eq!(states(), ["active", "pending"]);
+    let keys = list(folder, &["keys", "list"]);
+    let refused = fails(folder, &with(&["keys", "rotate"]), "");
+    assert!(refused.contains("too soon"), "{refused}");
+    assert!(
+        refused.contains(keys[1]["signs_from"].as_str().unwrap()),
+        "the earliest time: {refused}"
+    );
+    assert_eq!(states(), ["active", "pending"]);
+
+    let said = run(folder, &with(&["keys", "rotate", "--emergency"]), "");
+    assert_eq!(said.code, 0, "{}", said.err);
+    for consequence in [
+        "withdrawn",
+        "within 5 s",
+        "Tokens in circulation are refused",
+        "up to 300 s",
+    ] {
+        assert!(said.err.contains(consequence), "{}", said.err);
+    }
+    wait_for(&[said.out.trim()]);
+    assert_eq!(states(), ["active"]);
+    server.stop();
+}
+
+#[cfg(unix)]
+#[test]
+fn c074_the_encryption_key_is_made_for_the_owner_alone_and_weak_or_open_ones_are_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = folder();
+    let folder = folder.path();
+    let file = folder.join("iam.db.key");
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode));
+    let mut server = Server::start(folder, &with(&["serve"]), &[]);
+    let log = server.wait_for_log("keep a copy");
+    assert!(log.contains("iam.db.key"), "{log}");
+    assert!(
+        !log.contains(std::fs::read_to_string(&file).unwrap().trim()),
+        "{log}"
+    );
+    server.stop();
+    let metadata = std::fs::metadata(&file).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+
+    mode(0o644).unwrap();
+    let refused = fails(folder, &with(&["serve"]), "");
+    assert!(refused.contains("chmod 600"), "{refused}");
+    mode(0o600).unwrap();
+    let zeros = "A".repeat(43);
+    for (key, why) in [
+        ("changeme", "32 random bytes"),
+        (zeros.as_str(), "no random key"),
+    ] {
+        let output = ops_support::command(folder)
+            .args(with(&["serve"]))
+            .env("SESSIONMINT_KEYS_ENCRYPTION_KEY", key)
+            .output()
+            .unwrap();
+        let said = ops_support::Said::from(output);
+        assert_eq!(said.code, 1);
+        assert!(said.err.contains(why), "{}", said.err);
+        assert!(!said.err.contains(key), "{}", said.err);
+    }
+    std::fs::rename(&file, folder.join("elsewhere.key")).unwrap();
+    let refused = fails(folder, &with(&["serve"]), "");
+    assert!(refused.contains("put the file back"), "{refused}");
+    let config = std::fs::read_to_string(folder.join("iam.toml")).unwrap();
+    let config = format!("{config}[keys]\nencryption_key_file = \"elsewhere.key\"\n");
+    std::fs::write(folder.join("iam.toml"), config).unwrap();
+    Server::start(folder, &with(&["serve"]), &[]).stop();
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sessionmint_oauth::lifetime::SessionTimes;
-use sessionmint_oauth::{ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId};
+use sessionmint_oauth::{ClientId, KeyTimes, Scope, SessionId, SessionKeyHash, Timestamp, UserId};
 
 /// A person who can sign in.
 #[derive(Clone, PartialEq, Eq)]
@@ -132,6 +132,16 @@ pub struct SigningKeyRow {
     pub created_at: Timestamp,
     /// From when on it signs.
     pub activates_at: Timestamp,
+}
+
+impl SigningKeyRow {
+    /// Its times, for the timetable.
+    pub fn times(&self) -> KeyTimes {
+        KeyTimes {
+            created_at: self.created_at,
+            activates_at: self.activates_at,
+        }
+    }
 }
 
 impl fmt::Debug for SigningKeyRow {

@@ -2,7 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::{HashingConfig, PolicyConfig, SessionsConfig, ThrottleConfig};
+use sessionmint_oauth::Algorithm;
+use sessionmint_oauth::jwt::MAX_LEEWAY_SECS;
+use sessionmint_oauth::session_grant::TTL_SECS;
+
+use super::{HashingConfig, KeysConfig, PolicyConfig, SessionsConfig, ThrottleConfig};
+use crate::keys::EncryptionKeySource;
 
 /// Loopback: the service speaks plain HTTP, TLS ends at the proxy in front of it.
 pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -48,6 +53,21 @@ pub const THROTTLE: ThrottleConfig = ThrottleConfig {
 pub const POLICY: PolicyConfig = PolicyConfig {
     password_min_bytes: 8,
 };
+
+/// Signing keys.
+pub const KEYS: KeysConfig = KeysConfig {
+    // Small signatures, and every JWT library knows it.
+    algorithm: Algorithm::Es256,
+    rotate_after_secs: 30 * 86_400,
+    jwks_max_age_secs: 300,
+    encryption: EncryptionKeySource::BesideDatabase,
+    // Two rounds of the reload, and a second or so for clocks that differ.
+    notice_secs: 5,
+    token_secs: *TTL_SECS.end() + MAX_LEEWAY_SECS,
+};
+
+/// Seconds between two looks at the stored keys: so long after a withdrawal an instance may still use a key.
+pub const KEYS_RELOAD_SECS: u64 = 2;
 
 /// One line for each request that changes or decides something.
 pub const LOG_FILTER: &str = "info";

@@ -2,8 +2,9 @@
 
 use ipnet::IpNet;
 
-use super::keys::KEYS;
+use super::keys::{ENV_ENCRYPTION_KEY, KEYS};
 use super::{Config, SessionsConfig};
+use crate::keys::{EncryptionKeySource, key_file};
 
 impl Config {
     /// Every setting with its value, in the order of [`KEYS`]. Nothing in it is secret.
@@ -45,6 +46,16 @@ impl Config {
             "login.failures_per_account" => throttle.failures_per_account.into(),
             "login.failure_window_secs" => throttle.window_secs.into(),
             "login.password_min_bytes" => self.login.policy.password_min_bytes.into(),
+            "keys.algorithm" => self.keys.algorithm.name().into(),
+            "keys.rotate_after_secs" => self.keys.rotate_after_secs.into(),
+            "keys.jwks_max_age_secs" => self.keys.jwks_max_age_secs.into(),
+            "keys.encryption_key_file" => match &self.keys.encryption {
+                EncryptionKeySource::Given(_) => format!("({ENV_ENCRYPTION_KEY} is set)").into(),
+                EncryptionKeySource::File(path) => path.display().to_string().into(),
+                EncryptionKeySource::BesideDatabase => {
+                    key_file(&self.database).display().to_string().into()
+                }
+            },
             "log.format" => self.log.format.as_str().into(),
             "log.filter" => self.log.filter.as_str().into(),
             "admin.listen" => self.admin.listen.map(|address| address.to_string()).into(),

@@ -66,6 +66,10 @@ pub const KEYS: &[Key] = &[
     integer("login.failures_per_account", 10..=1_000_000),
     integer("login.failure_window_secs", 60..=86_400),
     integer("login.password_min_bytes", 8..=64),
+    text("keys.algorithm"),
+    integer("keys.rotate_after_secs", 3600..=315_360_000),
+    integer("keys.jwks_max_age_secs", 10..=86_400),
+    text("keys.encryption_key_file"),
     text("log.format"),
     text("log.filter"),
     text("admin.listen"),
@@ -73,13 +77,16 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// The sections of the file.
-pub const SECTIONS: [&str; 4] = ["sessions", "login", "log", "admin"];
+pub const SECTIONS: [&str; 5] = ["sessions", "login", "keys", "log", "admin"];
 
 /// What every environment variable of this service begins with.
 pub const ENV_PREFIX: &str = "SESSIONMINT_";
 
+/// The key that encrypts the signing keys. No setting, or it would stand in a file that many can read.
+pub const ENV_ENCRYPTION_KEY: &str = "SESSIONMINT_KEYS_ENCRYPTION_KEY";
+
 /// Variables of that prefix that are no settings: `SESSIONMINT_CONFIG` names the file, as `--config` does.
-pub const ENV_OTHERS: &[&str] = &["SESSIONMINT_CONFIG"];
+pub const ENV_OTHERS: &[&str] = &["SESSIONMINT_CONFIG", ENV_ENCRYPTION_KEY];
 
 impl Key {
     /// The variable that sets it: `SESSIONMINT_SESSIONS_IDLE_SECS`.

@@ -8,16 +8,17 @@ use std::path::Path;
 use std::str::FromStr;
 
 use ipnet::IpNet;
-use sessionmint_oauth::Issuer;
+use sessionmint_oauth::{Algorithm, Issuer};
 use tracing_subscriber::EnvFilter;
 
 use super::error::{ConfigErrors, Problem};
-use super::keys::{Key, Kind};
+use super::keys::{ENV_ENCRYPTION_KEY, Key, Kind};
 use super::source::{Raw, Sources, wanted};
 use super::{
-    AdminConfig, Config, Database, HashingConfig, LogConfig, LogFormat, LoginConfig, PolicyConfig,
-    SessionsConfig, ThrottleConfig, defaults,
+    AdminConfig, Config, Database, HashingConfig, KeysConfig, LogConfig, LogFormat, LoginConfig,
+    PolicyConfig, SessionsConfig, ThrottleConfig, defaults,
 };
+use crate::keys::EncryptionKeySource;
 
 /// Where settings come from.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,8 @@ pub struct Partial {
     pub sessions: SessionsConfig,
     /// See [`Config::login`].
     pub login: LoginConfig,
+    /// See [`Config::keys`].
+    pub keys: KeysConfig,
     /// See [`Config::log`].
     pub log: LogConfig,
     /// See [`Config::admin`].
@@ -67,6 +70,10 @@ impl Partial {
             }
         }
         sources.environment(&input.environment);
+        let given = input
+            .environment
+            .iter()
+            .find(|(variable, _)| variable == ENV_ENCRYPTION_KEY);
         for (name, flag, value) in [
             ("database", "--database", input.database),
             ("listen", "--listen", input.listen),
@@ -75,14 +82,14 @@ impl Partial {
                 sources.flag(name, flag, value);
             }
         }
-        build(sources)
+        build(sources, given.map(|(_, key)| key.as_str()))
     }
 
     /// Reads and checks one TOML text; `name` is what its lines are cited by.
     pub fn parse(name: &str, text: &str) -> Result<Self, ConfigErrors> {
         let mut sources = Sources::default();
         sources.file(name, text);
-        build(sources)
+        build(sources, None)
     }
 
     /// The database, which every command but `config check` needs.
@@ -102,6 +109,7 @@ impl Partial {
                 trusted_proxies: self.trusted_proxies,
                 sessions: self.sessions,
                 login: self.login,
+                keys: self.keys,
                 log: self.log,
                 admin: self.admin,
             }),
@@ -135,7 +143,7 @@ fn no_database() -> Problem {
     }
 }
 
-fn build(mut sources: Sources) -> Result<Partial, ConfigErrors> {
+fn build(mut sources: Sources, encryption_key: Option<&str>) -> Result<Partial, ConfigErrors> {
     let read = &mut sources;
     let issuer = parsed(read, "issuer");
     let database = parsed(read, "database");
@@ -193,6 +201,7 @@ fn build(mut sources: Sources) -> Result<Partial, ConfigErrors> {
             ),
         },
     };
+    let keys = signing_keys(read, encryption_key);
     let log = log(read);
     let admin = admin(read);
     if sources.problems.is_empty() {
@@ -203,6 +212,7 @@ fn build(mut sources: Sources) -> Result<Partial, ConfigErrors> {
             trusted_proxies,
             sessions,
             login,
+            keys,
             log,
             admin,
         })
@@ -248,6 +258,51 @@ fn sessions(sources: &mut Sources) -> SessionsConfig {
         );
     }
     sessions
+}
+
+fn signing_keys(sources: &mut Sources, encryption_key: Option<&str>) -> KeysConfig {
+    const ALGORITHMS: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];
+    let mut keys = KeysConfig {
+        rotate_after_secs: integer(
+            sources,
+            "keys.rotate_after_secs",
+            defaults::KEYS.rotate_after_secs,
+        ),
+        jwks_max_age_secs: integer(
+            sources,
+            "keys.jwks_max_age_secs",
+            defaults::KEYS.jwks_max_age_secs,
+        ),
+        ..KeysConfig::default()
+    };
+    if let Some((value, place)) = text(sources, "keys.algorithm") {
+        match ALGORITHMS.into_iter().find(|known| known.name() == value) {
+            Some(algorithm) => keys.algorithm = algorithm,
+            None => sources.problem(
+                place,
+                format!("`keys.algorithm` is `ES256`, `EdDSA` or `RS256`, not `{value}`"),
+            ),
+        }
+    }
+    let file = text(sources, "keys.encryption_key_file");
+    match (file, encryption_key) {
+        (None, None) => {}
+        (Some((path, place)), None) if path.is_empty() => {
+            sources.problem(place, "`keys.encryption_key_file` is empty");
+        }
+        (Some((path, _)), None) => keys.encryption = EncryptionKeySource::File(path.into()),
+        (Some((_, place)), Some(_)) => sources.problem(
+            place,
+            format!(
+                "`keys.encryption_key_file` and {ENV_ENCRYPTION_KEY} are both set; which is it?"
+            ),
+        ),
+        (None, Some(key)) => match key.parse() {
+            Ok(key) => keys.encryption = EncryptionKeySource::Given(key),
+            Err(error) => sources.problem(ENV_ENCRYPTION_KEY, error.to_string()),
+        },
+    }
+    keys
 }
 
 fn address(sources: &mut Sources, name: &str) -> Option<SocketAddr> {

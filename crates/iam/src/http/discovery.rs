@@ -10,7 +10,6 @@ use sessionmint_oauth::metadata::ServerMetadata;
 
 use super::answer;
 use crate::App;
-use crate::keys::MAX_AGE_SECS;
 
 /// No credentials are involved, so every origin may read.
 const ANY_ORIGIN: (HeaderName, HeaderValue) = (
@@ -24,7 +23,7 @@ pub(super) async fn jwks(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     let caching = [
         (
             header::CACHE_CONTROL,
-            format!("public, max-age={MAX_AGE_SECS}"),
+            format!("public, max-age={}", app.config.keys.jwks_max_age_secs),
         ),
         (header::ETAG, jwks.etag.clone()),
     ];

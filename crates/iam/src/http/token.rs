@@ -12,7 +12,7 @@ use serde::Serialize;
 use sessionmint_oauth::error::{ErrorBody, ErrorCode};
 use sessionmint_oauth::form::{Form, InvalidForm, is_media_type};
 use sessionmint_oauth::session_grant::{self, Mint, Refusal, SessionGrantRequest, SessionRow};
-use sessionmint_oauth::{AccessTokenClaims, ClientId, Scope, SessionId, SessionKeyHash};
+use sessionmint_oauth::{AccessTokenClaims, ClientId, Scope, SessionId, SessionKeyHash, Timestamp};
 use sessionmint_store::{Change, Session, StoreError};
 use tracing::field::display;
 
@@ -164,7 +164,7 @@ async fn from_session(
     {
         return Err(Refusal::LoginRequired.into());
     }
-    sign(app, client.client_id.clone(), &session, mint)
+    sign(app, client.client_id.clone(), &session, mint, now)
 }
 
 async fn live_session(
@@ -182,6 +182,7 @@ fn sign(
     client_id: ClientId,
     session: &Session,
     mint: Mint,
+    now: Timestamp,
 ) -> Result<Minted, TokenError> {
     let claims = AccessTokenClaims {
         iss: app.config.issuer.to_string(),
@@ -196,7 +197,7 @@ fn sign(
         scope: mint.scope,
     };
     Ok(Minted {
-        access_token: app.keys.sign(&claims)?,
+        access_token: app.keys.sign(&claims, now)?,
         token_type: "Bearer",
         expires_in: mint.expires_in,
         scope: claims.scope,

@@ -8,9 +8,6 @@ use jsonwebtoken::jwk::JwkSet;
 
 use super::SigningKey;
 
-/// How long verifiers may keep the set, in seconds: so long a key must be published before it may sign.
-pub const MAX_AGE_SECS: u64 = 300;
-
 /// The document and its validator.
 #[derive(Clone, Debug)]
 pub struct Jwks {

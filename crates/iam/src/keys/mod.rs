@@ -1,14 +1,33 @@
-//! Signing keys: read once at start, parsed once, held for every token.
+//! Signing keys: encrypted in the store, parsed once, held for every token, replaced on a timetable.
+//!
+//! When which key signs is decided in `sessionmint_oauth::key_rotation`; [`SigningKeys`] carries it out. The store's
+//! commands are compare-and-swap, so instances that rotate at once end with the same keys.
 
+mod encryption;
 mod jwks;
+mod ring;
+mod seal;
 mod signing;
 
-pub use jwks::{Jwks, MAX_AGE_SECS};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal};
+use sessionmint_oauth::{AccessTokenClaims, KeyPolicy, KeyState, KeyTimes, Timestamp, TooSoon};
+use sessionmint_store::{AddKey, SigningKeyRow, Store, StoreError};
+use zeroize::Zeroize as _;
+
+pub use encryption::{
+    EncryptionKey, EncryptionKeyError, EncryptionKeySource, InvalidEncryptionKey,
+};
+pub use jwks::Jwks;
 pub use signing::{SigningError, SigningKey};
 
-use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal, UnverifiedToken};
-use sessionmint_oauth::{AccessTokenClaims, Timestamp};
-use sessionmint_store::{Store, StoreError};
+use crate::config::{Database, KeysConfig};
+use crate::random::SystemRandom;
+use ring::KeyRing;
+use seal::{SEAL_VERSION, Sealer};
 
 /// Why the signing keys are not usable: the service does not start then.
 #[derive(Debug, thiserror::Error)]
@@ -30,50 +49,142 @@ pub enum KeysError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A stored key was encrypted with another key, or changed.
+    #[error(
+        "the stored signing key `{kid}` cannot be decrypted with {key}: it was encrypted with another key, or changed since"
+    )]
+    Sealed {
+        /// Which one.
+        kid: String,
+        /// The encryption key, in words.
+        key: String,
+    },
+    /// There is no key to decrypt them with.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionKeyError),
+    /// A rotation would come before verifiers can know the newest key.
+    #[error(transparent)]
+    TooSoon(#[from] TooSoon),
+    /// Another instance stored a key at the same moment.
+    #[error("another instance rotated at the same moment; nothing was changed")]
+    Conflict,
+}
+
+/// How to rotate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// By the timetable: no valid token is ever refused.
+    Planned,
+    /// At once, and all other keys are withdrawn: tokens in circulation are refused.
+    Emergency,
 }
 
 /// The keys of this service: one signs, all are published.
-pub struct KeyRing {
-    active: SigningKey,
-    others: Vec<SigningKey>,
-    jwks: Jwks,
-    active_since: Timestamp,
+pub struct SigningKeys {
+    policy: KeyPolicy,
+    sealer: Sealer,
+    /// Where the encryption key is from, for messages.
+    sealed_with: String,
+    ring: ArcSwap<KeyRing>,
 }
 
-impl KeyRing {
-    /// Reads the keys; makes the first one when there is none. Instances that start together end with the same key.
+impl SigningKeys {
+    /// Reads the keys; makes the first one when there is none, and encrypts those that are not encrypted yet. Instances
+    /// that start together end with the same key.
     ///
     /// # Errors
     /// [`KeysError`]; a key that cannot be used is never skipped silently.
-    pub async fn load(store: &dyn Store, now: Timestamp) -> Result<Self, KeysError> {
+    pub async fn open(
+        config: &KeysConfig,
+        database: &Database,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Self, KeysError> {
         let mut rows = store.keys().await?;
+        let any_sealed = rows.iter().any(|row| row.seal_version > 0);
+        let (key, sealed_with) = encryption_key(config, database, any_sealed)?;
+        let keys = Self {
+            policy: config.policy(),
+            sealer: Sealer::new(&key)?,
+            sealed_with,
+            ring: ArcSwap::from_pointee(KeyRing::new(Vec::new())?),
+        };
         if rows.is_empty() {
-            store.add_first_key(SigningKey::generate(now)?).await?;
-            rows = store.keys().await?;
+            match keys.add(store, &rows, now, Rotation::Planned).await {
+                Ok(_) | Err(KeysError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
         }
-        let active_since = rows.first().ok_or(KeysError::Generate)?.created_at;
-        let mut keys = rows
+        for row in rows.iter_mut().filter(|row| row.seal_version == 0) {
+            keys.parse(row)?;
+            let sealed = keys.sealer.seal(&row.kid, &row.alg, &row.pkcs8)?;
+            row.pkcs8.zeroize();
+            store.seal_key(&row.kid, sealed, SEAL_VERSION).await?;
+            tracing::info!(kid = row.kid, "signing key encrypted in the database");
+        }
+        keys.reload(store, now).await?;
+        Ok(keys)
+    }
+
+    /// Takes over what other instances and the command line did, replaces a key that is old enough, and removes those
+    /// that are gone.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the keys in use stay as they are then.
+    pub async fn refresh(&self, store: &dyn Store, now: Timestamp) -> Result<(), KeysError> {
+        let rows = self.reload(store, now).await?;
+        let due = rows
+            .last()
+            .is_none_or(|newest| self.policy.is_due(newest.times(), &newest.alg, now));
+        if due && self.policy.next(&times(&rows), now).is_ok() {
+            match self.add(store, &rows, now, Rotation::Planned).await {
+                Ok(kid) => tracing::info!(
+                    kid,
+                    alg = self.policy.algorithm.name(),
+                    "new signing key; it signs in {} s",
+                    self.policy.lead_secs()
+                ),
+                // Another instance was first, and this one takes over its key.
+                Err(KeysError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+            self.reload(store, now).await?;
+        }
+        let gone = self.policy.states(&times(&rows), now);
+        for (row, _) in rows
             .iter()
-            .map(SigningKey::from_row)
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter();
-        let active = keys.next().ok_or(KeysError::Generate)?;
-        let others: Vec<_> = keys.collect();
-        let jwks = Jwks::new(std::iter::once(&active).chain(&others))?;
-        Ok(Self {
-            active,
-            others,
-            jwks,
-            active_since,
-        })
+            .zip(gone)
+            .filter(|(_, state)| *state == KeyState::Gone)
+        {
+            store.remove_key(&row.kid).await?;
+            tracing::info!(kid = row.kid, "signing key removed; its last token is over");
+        }
+        Ok(())
+    }
+
+    /// Makes a new key; its name. Where several instances do it at once, one of them succeeds.
+    ///
+    /// # Errors
+    /// [`KeysError::TooSoon`] when a planned rotation cannot be yet, [`KeysError::Conflict`] when another instance was
+    /// first, and whatever else is wrong. Nothing is changed then.
+    pub async fn rotate(
+        &self,
+        store: &dyn Store,
+        now: Timestamp,
+        rotation: Rotation,
+    ) -> Result<String, KeysError> {
+        let rows = store.keys().await?;
+        let kid = self.add(store, &rows, now, rotation).await?;
+        self.reload(store, now).await?;
+        Ok(kid)
     }
 
     /// An access token (RFC 9068) with these claims.
     ///
     /// # Errors
     /// [`SigningError`] when the operating system gives no random bytes for the signature.
-    pub fn sign(&self, claims: &AccessTokenClaims) -> Result<String, SigningError> {
-        self.active.sign(claims)
+    pub fn sign(&self, claims: &AccessTokenClaims, now: Timestamp) -> Result<String, SigningError> {
+        self.ring.load().sign(claims, now)
     }
 
     /// The claims of a token that this service signed for one of `expected.audiences`.
@@ -86,30 +197,154 @@ impl KeyRing {
         expected: &ExpectedClaims,
         now: Timestamp,
     ) -> Result<AccessTokenClaims, TokenRefusal> {
-        let token = UnverifiedToken::parse(token)?;
-        let key = std::iter::once(&self.active)
-            .chain(&self.others)
-            .find(|key| key.kid() == token.kid())
-            .ok_or(TokenRefusal::UnknownKey)?;
-        token
-            .verify_with(key.algorithm(), |message, signature| {
-                key.verifies(message, signature)
-            })?
-            .check(expected, now)
+        self.ring.load().verify(token, expected, now)
     }
 
     /// How many keys are published.
     pub fn published(&self) -> usize {
-        self.others.len() + 1
+        self.ring.load().len()
     }
 
-    /// For how long the key that signs has existed, in seconds.
+    /// For how long the key that signs has done so, in seconds.
     pub fn age_secs(&self, now: Timestamp) -> u64 {
-        u64::try_from(now.secs().saturating_sub(self.active_since.secs())).unwrap_or(0)
+        let since = self.ring.load().active_since(now);
+        since.map_or(0, |since| now.secs_since(since))
     }
 
     /// The public keys as served.
-    pub fn jwks(&self) -> &Jwks {
-        &self.jwks
+    pub fn jwks(&self) -> Arc<Jwks> {
+        Arc::clone(&self.ring.load().jwks)
+    }
+
+    /// Stores a new key behind the last of `rows`.
+    async fn add(
+        &self,
+        store: &dyn Store,
+        rows: &[SigningKeyRow],
+        now: Timestamp,
+        rotation: Rotation,
+    ) -> Result<String, KeysError> {
+        let times = match rotation {
+            Rotation::Planned => self.policy.next(&times(rows), now)?,
+            Rotation::Emergency => KeyTimes::at_once(now),
+        };
+        let algorithm = self.policy.algorithm;
+        // An RSA key takes up to some seconds.
+        let new = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm))
+            .await
+            .map_err(|_| KeysError::Generate)??;
+        let row = SigningKeyRow {
+            pkcs8: self.sealer.seal(&new.kid, new.alg, &new.pkcs8)?,
+            kid: new.kid.clone(),
+            alg: new.alg.to_owned(),
+            seal_version: SEAL_VERSION,
+            created_at: times.created_at,
+            activates_at: times.activates_at,
+        };
+        let newest = rows.last().map(|row| row.kid.clone());
+        let added = match rotation {
+            Rotation::Planned => store.add_key(row, newest).await?,
+            Rotation::Emergency => store.replace_keys(row, newest).await?,
+        };
+        match added {
+            AddKey::Added => Ok(new.kid),
+            AddKey::Conflict => Err(KeysError::Conflict),
+        }
+    }
+
+    /// Reads the keys and puts them to use. Keys that are in use already are not parsed again.
+    async fn reload(
+        &self,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<Vec<SigningKeyRow>, KeysError> {
+        let rows = store.keys().await?;
+        let old = self.ring.load();
+        let states = self.policy.states(&times(&rows), now);
+        let mut keys = Vec::with_capacity(rows.len());
+        for (row, _) in rows
+            .iter()
+            .zip(states)
+            .filter(|(_, state)| *state != KeyState::Gone)
+        {
+            let key = match old.get(&row.kid) {
+                Some(key) => Arc::clone(key),
+                None => Arc::new(self.parse(row)?),
+            };
+            keys.push((key, row.times()));
+        }
+        if !old.holds(&keys) {
+            self.ring.store(Arc::new(KeyRing::new(keys)?));
+        }
+        Ok(rows)
+    }
+
+    fn parse(&self, row: &SigningKeyRow) -> Result<SigningKey, KeysError> {
+        if row.seal_version == 0 {
+            return SigningKey::parse(&row.kid, &row.alg, &row.pkcs8);
+        }
+        let opened = self
+            .sealer
+            .open(&row.kid, &row.alg, row.seal_version, &row.pkcs8)
+            .ok_or_else(|| KeysError::Sealed {
+                kid: row.kid.clone(),
+                key: self.sealed_with.clone(),
+            })?;
+        SigningKey::parse(&row.kid, &row.alg, &opened)
+    }
+}
+
+/// The times of stored keys, for the timetable.
+pub fn times(rows: &[SigningKeyRow]) -> Vec<KeyTimes> {
+    rows.iter().map(SigningKeyRow::times).collect()
+}
+
+/// The file of the encryption key beside a database.
+pub fn key_file(database: &Database) -> PathBuf {
+    let mut path = database.path().as_os_str().to_owned();
+    path.push(".key");
+    PathBuf::from(path)
+}
+
+/// The encryption key, and in words where it is from.
+fn encryption_key(
+    config: &KeysConfig,
+    database: &Database,
+    any_sealed: bool,
+) -> Result<(EncryptionKey, String), KeysError> {
+    let path = match &config.encryption {
+        EncryptionKeySource::Given(key) => {
+            return Ok((key.clone(), "SESSIONMINT_KEYS_ENCRYPTION_KEY".to_owned()));
+        }
+        EncryptionKeySource::File(path) => path.clone(),
+        EncryptionKeySource::BesideDatabase => key_file(database),
+    };
+    let made_here = config.encryption == EncryptionKeySource::BesideDatabase;
+    let key = match EncryptionKey::read(&path) {
+        // Where keys are encrypted already, a new one would hide that theirs is lost.
+        Err(EncryptionKeyError::Missing { .. }) if made_here && !any_sealed => {
+            let key = EncryptionKey::create(&path, &SystemRandom)?;
+            tracing::warn!(
+                "the signing keys are encrypted with a new key in {}; keep a copy of it apart from the backups of the \
+                 database: without it they cannot be read",
+                path.display()
+            );
+            key
+        }
+        read => read?,
+    };
+    Ok((key, format!("the key in {}", path.display())))
+}
+
+impl KeysConfig {
+    /// The timetable that follows from the settings.
+    pub fn policy(&self) -> KeyPolicy {
+        KeyPolicy {
+            max_age_secs: self.jwks_max_age_secs,
+            notice_secs: self.notice_secs,
+            token_secs: self.token_secs,
+            rotate_after_secs: self.rotate_after_secs,
+            algorithm: self.algorithm,
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sessionmint_store::{OpenError, SqliteStore, Store, StoreError};
 use tokio::net::TcpListener;
 
-use super::{Ended, Signals, admin, purge, serve};
+use super::{Ended, Signals, admin, keys, purge, serve};
 use crate::admin::{Status, router};
 use crate::config::Config;
 use crate::login::hasher::HasherError;
@@ -99,6 +99,7 @@ pub async fn start(
         .build()
         .await?;
     let purge = tokio::spawn(purge::purge_sessions(Arc::clone(&app)));
+    let keys = tokio::spawn(keys::refresh_keys(Arc::clone(&app)));
 
     let status = Arc::new(Status::default());
     let admin = match admin {
@@ -114,6 +115,7 @@ pub async fn start(
     tracing::info!(issuer = issuer.as_str(), "listening on http://{address}");
     let ended = serve(listener, http::router(app), signals, &status).await;
     purge.abort();
+    keys.abort();
     // To the end, so that a balancer reads why nothing new is accepted.
     if let Some(admin) = admin {
         admin.abort();

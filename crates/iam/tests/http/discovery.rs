@@ -69,6 +69,7 @@ async fn the_key_survives_a_restart() {
     let service = TestService::start().await;
     let again =
         sessionmint_iam::App::builder(service.app.config.clone(), service.app.store.clone())
+            .clock(service.clock.clone())
             .authenticator(service.app.authenticator.clone())
             .build()
             .await
