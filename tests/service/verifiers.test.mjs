@@ -9,7 +9,7 @@ import { startDemo } from "../harness/stack.mjs";
 let demo, token, jwks;
 
 before(async () => {
-  demo = await startDemo();
+  demo = await startDemo({ config: "[keys]\njwks_max_age_secs = 10\n" });
   const { session } = await login(demo.api, { origin: demo.ui, username: demo.iam.user });
   const answer = await mint(demo.api, { origin: demo.ui, cookie: `${COOKIE}=${session}` });
   token = answer.json.access_token;
@@ -72,6 +72,29 @@ test("the header says what it is and which key", async () => {
   assert.equal(header.alg, "ES256");
   const set = await send(demo.iam.url, { path: "/iam/.well-known/jwks.json" });
   assert.deepEqual(set.json.keys.map((key) => key.kid), [header.kid]);
+});
+
+test("c070_jose_verifies_tokens_of_both_keys_of_a_rotation", async () => {
+  const keys = createRemoteJWKSet(new URL(jwks), { cooldownDuration: 0 });
+  const wanted = { issuer: demo.iam.issuer, audience: demo.api, typ: "at+jwt", algorithms: ["ES256"] };
+  const kid = (jwt) => decodeProtectedHeader(jwt).kid;
+  await jwtVerify(token, keys, wanted);
+  const next = demo.iam.cli("keys", "rotate").trim();
+  const { session } = await login(demo.api, { origin: demo.ui, username: demo.iam.user });
+  let minted = token;
+  for (const end = Date.now() + 60_000; kid(minted) !== next && Date.now() < end; ) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    minted = (await mint(demo.api, { origin: demo.ui, cookie: `${COOKIE}=${session}` })).json.access_token;
+    await jwtVerify(minted, keys, wanted);
+  }
+  assert.equal(kid(minted), next, "the new key signs after a cache age");
+  assert.notEqual(kid(token), next);
+  const fresh = createRemoteJWKSet(new URL(jwks));
+  for (const set of [keys, fresh]) {
+    for (const jwt of [token, minted]) await jwtVerify(jwt, set, wanted);
+  }
+  const states = JSON.parse(demo.iam.cli("keys", "list", "--json")).map((key) => key.state);
+  assert.deepEqual(states, ["retiring", "active"]);
 });
 
 test("c132_services_verify_while_the_iam_is_down", async () => {

@@ -768,14 +768,7 @@ fn c074_the_encryption_key_is_made_for_the_owner_alone_and_weak_or_open_ones_are
     let folder = folder.path();
     let file = folder.join("iam.db.key");
     let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode));
-    let mut server = Server::start(folder, &with(&["serve"]), &[]);
-    let log = server.wait_for_log("keep a copy");
-    assert!(log.contains("iam.db.key"), "{log}");
-    assert!(
-        !log.contains(std::fs::read_to_string(&file).unwrap().trim()),
-        "{log}"
-    );
-    server.stop();
+    Server::start(folder, &with(&["serve"]), &[]).stop();
     let metadata = std::fs::metadata(&file).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
 

@@ -236,3 +236,23 @@ async fn c076_signing_keys_are_random_and_not_derived_from_the_encryption_key() 
     assert_ne!(one.app.keys.jwks().body, two.app.keys.jwks().body);
     assert!(!one.folder().join("iam.db.key").exists());
 }
+
+#[tokio::test]
+async fn c074_the_log_names_the_file_of_a_new_encryption_key_and_holds_no_key() {
+    let logs = super::logs::capture_logs();
+    let service = TestService::start().await;
+    let store = &*service.app.store;
+    service
+        .app
+        .keys
+        .rotate(store, START, Rotation::Planned)
+        .await
+        .unwrap();
+    let key = std::fs::read_to_string(service.folder().join("iam.db.key")).unwrap();
+    let text = logs.text();
+    assert!(
+        text.contains("iam.db.key") && text.contains("keep a copy"),
+        "{text}"
+    );
+    assert!(!text.contains(key.trim()), "{text}");
+}
