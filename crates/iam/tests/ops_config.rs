@@ -10,6 +10,7 @@ use std::path::Path;
 
 use sessionmint_iam::config::keys::{KEYS, Kind};
 use sessionmint_iam::config::{ConfigErrors, Input, LogFormat, Partial};
+use sessionmint_iam::keys::EncryptionKeySource;
 
 /// Problems of one file, one a line.
 fn problems(text: &str) -> String {
@@ -280,10 +281,12 @@ fn the_example_file_with_all_its_options_switched_on_is_accepted_too() {
     // These have no fixed default to be switched on as.
     example.trusted_proxies.clone_from(&all.trusted_proxies);
     example.admin = all.admin.clone();
+    example.keys.encryption = all.keys.encryption.clone();
     example.login.hashing.concurrent_hashes = all.login.hashing.concurrent_hashes;
     assert_eq!(all, example);
     assert!(!all.trusted_proxies.is_empty() && all.login.hashing.concurrent_hashes.is_some());
     assert!(all.admin.listen.is_some() && !all.admin.allow.is_empty());
+    assert!(matches!(all.keys.encryption, EncryptionKeySource::File(_)));
 }
 
 #[test]
@@ -311,4 +314,28 @@ fn the_example_file_explains_every_setting_with_its_range() {
 
 fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
+}
+
+#[test]
+fn the_settings_of_signing_keys_are_read_and_contradictions_refused() {
+    let key = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+    let given = [("SESSIONMINT_KEYS_ENCRYPTION_KEY", key)];
+    let config = with_environment(None, &given).unwrap();
+    assert!(matches!(
+        config.keys.encryption,
+        EncryptionKeySource::Given(_)
+    ));
+    assert!(!format!("{config:?}").contains(key));
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("iam.toml");
+    std::fs::write(&file, "[keys]\nencryption_key_file = \"/etc/key\"\n").unwrap();
+    let both = with_environment(Some(&file), &given).unwrap_err();
+    assert!(both.to_string().contains("both set"), "{both}");
+    assert_eq!(
+        problems("[keys]\nalgorithm = \"HS256\""),
+        "iam.toml:2: `keys.algorithm` is `ES256`, `EdDSA` or `RS256`, not `HS256`"
+    );
+    let in_file = problems("[keys]\nencryption_key = \"secret\"");
+    assert!(in_file.contains("unknown key"), "{in_file}");
 }
