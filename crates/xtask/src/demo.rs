@@ -51,7 +51,9 @@ pub(crate) fn build() -> Result<()> {
         sh::step("building the app");
         sh::quiet(&mut npm::npm(&www, ["run", "--silent", "build"]))
     })?;
-    sh::step("building the services (the first time takes several minutes)");
+    if !binary("sessionmint").exists() {
+        sh::step("building the services (the first time takes several minutes)");
+    }
     services()
 }
 

@@ -85,7 +85,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         });
         total += counts;
         table.push(format!(
-            "{:<44} {:>5} passed {:>3} failed {:>6.1} s",
+            "{:<46} {:>5} passed {:>3} failed {:>6.1} s",
             suite.name,
             counts.passed,
             counts.failed,
