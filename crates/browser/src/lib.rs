@@ -6,8 +6,12 @@
 //!
 //! Every method takes `&self`, and the machine is released before the first action is carried out, so a host that
 //! calls back at once finds it free.
+//!
+//! Without `std`, whose allocator and panic messages would be a third of the module. A panic traps.
 
-use std::cell::RefCell;
+#![cfg_attr(target_family = "wasm", no_std)]
+
+use core::cell::RefCell;
 
 use sessionmint_renewal::{
     Action, Cause, Event, Machine, Notice, Now, Outcome, Problem, SignOutReason,
@@ -45,6 +49,16 @@ extern "C" {
     /// Milliseconds from now; 0 for no timer.
     #[wasm_bindgen(method)]
     fn timer(this: &Host, after: f64);
+}
+
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
+#[cfg(target_family = "wasm")]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
 }
 
 /// One token manager: a machine and the host that acts for it.

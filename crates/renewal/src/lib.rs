@@ -34,6 +34,10 @@
 //! Where to read: [`rules`] has every number with its reason, [`Event`] and [`Action`] are the whole interface, and
 //! `machine.rs` carries the rules out.
 
+#![no_std]
+
+extern crate alloc;
+
 mod back_off;
 mod event;
 mod key;

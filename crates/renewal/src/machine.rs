@@ -1,6 +1,8 @@
 //! The machine itself. Every event goes the same way: first what time alone has changed (`advance`), then the event,
 //! then whatever has to be started or given up because of both (`settle`), then the next timer (`arm`).
 
+use alloc::vec::Vec;
+
 use crate::back_off::BackOff;
 use crate::event::{Action, Cause, Event, Notice, Outcome, Problem, SignOutReason};
 use crate::key::{Flight, Held, Key};
