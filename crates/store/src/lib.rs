@@ -47,7 +47,7 @@ pub mod sqlite;
 mod traits;
 
 pub use observer::{CommandEnd, CommandKind, Observer};
-pub use records::{NewSession, NewUser, Session, SigningKeyRow, User};
+pub use records::{NewSession, NewUser, ResealedKey, Session, SigningKeyRow, User};
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use traits::{
     AddClient, AddKey, AddUser, Change, ChangePassword, Clients, EndSessions, Keys, ReplaceClient,

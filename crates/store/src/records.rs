@@ -144,6 +144,27 @@ impl SigningKeyRow {
     }
 }
 
+/// The private key of a signing key, encrypted with another key than before.
+#[derive(Clone)]
+pub struct ResealedKey {
+    /// Which signing key.
+    pub kid: String,
+    /// [`SigningKeyRow::pkcs8`] as it was read.
+    pub old: Vec<u8>,
+    /// What replaces it.
+    pub new: Vec<u8>,
+    /// How `new` is encrypted.
+    pub seal_version: u32,
+}
+
+impl fmt::Debug for ResealedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResealedKey")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for SigningKeyRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKeyRow")

@@ -5,7 +5,7 @@ use sessionmint_oauth::{
     BrowserClient, ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId,
 };
 
-use crate::{NewSession, NewUser, Session, SigningKeyRow, User};
+use crate::{NewSession, NewUser, ResealedKey, Session, SigningKeyRow, User};
 
 /// The engine could not answer. Nothing is known of the command's effect unless the engine says so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +99,7 @@ pub enum ReplaceClient {
 pub enum AddKey {
     /// It is stored as the newest.
     Added,
-    /// Another instance was first: the newest key is not the one that was named. Nothing changed.
+    /// Another instance was first: the newest key is not the one that was named, or is encrypted anew. Nothing changed.
     Conflict,
 }
 
@@ -225,18 +225,18 @@ pub trait Clients: Send + Sync {
 /// Signing keys.
 #[async_trait]
 pub trait Keys: Send + Sync {
-    /// Stores a key as the newest, if the newest so far is `newest` (`None`: there is no key). So instances that rotate at
-    /// once end with one new key.
+    /// Stores a key as the newest, if the newest so far is `newest` with the same private part (`None`: there is no key).
+    /// So instances that rotate at once end with one new key, and all keys stay encrypted with one encryption key.
     async fn add_key(
         &self,
         key: SigningKeyRow,
-        newest: Option<String>,
+        newest: Option<SigningKeyRow>,
     ) -> Result<AddKey, StoreError>;
     /// As [`Keys::add_key`], and removes all other keys in the same transaction.
     async fn replace_keys(
         &self,
         key: SigningKeyRow,
-        newest: Option<String>,
+        newest: Option<SigningKeyRow>,
     ) -> Result<AddKey, StoreError>;
     /// Puts the encrypted form in the place of a private key that is not encrypted, and leaves nothing of the latter.
     async fn seal_key(
@@ -245,6 +245,9 @@ pub trait Keys: Send + Sync {
         pkcs8: Vec<u8>,
         seal_version: u32,
     ) -> Result<Change, StoreError>;
+    /// Puts each key's `new` form in the place of its `old` one and leaves nothing of the latter: all of them in one
+    /// transaction, and only while `keys` are all keys that there are and each is as it was read.
+    async fn reseal_keys(&self, keys: Vec<ResealedKey>) -> Result<Change, StoreError>;
     /// Removes a key, but never the newest.
     async fn remove_key(&self, kid: &str) -> Result<Change, StoreError>;
     /// All keys in the order in which they were stored.

@@ -13,8 +13,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use sessionmint_oauth::{SessionId, SessionKeyHash, Timestamp, UserId};
 use sessionmint_store::{
-    AddUser, Change, Keys, NewSession, NewUser, OpenError, Sessions, SigningKeyRow, SqliteOptions,
-    SqliteStore, StartSession, StoreError, Users,
+    AddUser, Change, Keys, NewSession, NewUser, OpenError, ResealedKey, Sessions, SigningKeyRow,
+    SqliteOptions, SqliteStore, StartSession, StoreError, Users,
 };
 use tokio::task::coop::unconstrained;
 
@@ -482,14 +482,11 @@ async fn c074_nothing_is_left_of_a_private_key_that_is_sealed_or_removed() {
     let (folder, store) = open(&SqliteOptions::default());
     let plain = b"a private key that is not encrypted".repeat(5);
     let removed = b"a private key that is withdrawn now".repeat(5);
-    let newest = |kid: &str| Some(kid.to_owned());
-    for (kid, pkcs8, before) in [
-        ("1", &plain, None),
-        ("2", &removed, newest("1")),
-        ("3", &vec![3], newest("2")),
-    ] {
+    let mut newest = None;
+    for (kid, pkcs8) in [("1", &plain), ("2", &removed), ("3", &vec![3])] {
         let key = signing_key(kid, pkcs8.clone());
-        store.add_key(key, before).await.unwrap();
+        store.add_key(key.clone(), newest).await.unwrap();
+        newest = Some(key);
     }
     drop(store);
     let path = folder.path().join("test.db");
@@ -505,6 +502,31 @@ async fn c074_nothing_is_left_of_a_private_key_that_is_sealed_or_removed() {
     store.remove_key("2").await.unwrap();
     drop(store);
     assert!(!holds(&plain) && !holds(&removed));
+}
+
+#[tokio::test]
+async fn c074_nothing_is_left_of_the_old_form_of_a_key_that_is_encrypted_anew() {
+    let (folder, store) = open(&SqliteOptions::default());
+    let old = b"a private key under the old encryption key".repeat(4);
+    let key = signing_key("1", old.clone());
+    store.add_key(key, None).await.unwrap();
+    // A service that runs beside it.
+    let other = SqliteStore::open(folder.path().join("test.db")).unwrap();
+    other.keys().await.unwrap();
+    let resealed = ResealedKey {
+        kid: "1".to_owned(),
+        old: old.clone(),
+        new: vec![7; old.len()],
+        seal_version: 1,
+    };
+    store.reseal_keys(vec![resealed]).await.unwrap();
+    assert_eq!(store.empty_log(), Ok(true));
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        let content = std::fs::read(&path).unwrap();
+        assert!(!contains(&content, &old[..30]), "{}", path.display());
+    }
+    assert_eq!(other.keys().await.unwrap()[0].pkcs8, vec![7; old.len()]);
 }
 
 fn signing_key(kid: &str, pkcs8: Vec<u8>) -> SigningKeyRow {

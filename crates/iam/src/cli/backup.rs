@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sessionmint_store::sqlite::{self, Contents, RestoreOptions};
 
+use super::output::counted;
 use super::{CliError, Common, output};
 
 #[derive(Args)]
@@ -111,9 +112,4 @@ fn told(contents: &Contents) -> String {
         counted(contents.clients, "client"),
         counted(contents.signing_keys, "signing key"),
     )
-}
-
-fn counted(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }

@@ -1,8 +1,11 @@
 //! `sessionmint keys …`.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use sessionmint_iam::keys::{KeysError, Rotation, SigningKeys, times};
+use sessionmint_iam::config::defaults::KEYS_RELOAD_SECS;
+use sessionmint_iam::keys::{KeyLocation, KeysError, Reseal, Rotation, SigningKeys, reseal, times};
 use sessionmint_iam::{Clock as _, SystemClock};
 use sessionmint_oauth::{KeyPolicy, Timestamp};
 use sessionmint_store::{Keys as _, SigningKeyRow};
@@ -24,6 +27,21 @@ published until its last token is over. No valid token is refused. --emergency i
 the old keys are gone from the key set at once, tokens in circulation are refused (apps mint new ones without a new
 sign-in), and a verifier may go on trusting the old keys for as long as it keeps its key set.")]
     Rotate(Rotate),
+    /// Encrypt the stored signing keys with another encryption key, while the service runs
+    #[command(after_help = "\
+Example, as the user of the service:
+  (umask 077; openssl rand -base64 32 > new.key)
+  sessionmint keys change-encryption-key --new-key-file new.key --config sessionmint.toml
+
+All stored keys change in one transaction, so at any moment either the old or the new encryption key opens all of them.
+The command then prints how to put the new one in the place of the old one. Running services go on signing until then and
+after; a service that starts in between refuses to. When it was interrupted, run it again: it says whether the change was
+made, and makes it otherwise.
+
+Keep the old key for as long as you keep backups of before: they hold the signing keys encrypted with it. Somebody who has
+the old key and an old copy of the database has the signing keys in it: withdraw those with `sessionmint keys rotate
+--emergency`.")]
+    ChangeEncryptionKey(ChangeEncryptionKey),
 }
 
 #[derive(Args)]
@@ -40,11 +58,19 @@ pub(super) struct Rotate {
     emergency: bool,
 }
 
+#[derive(Args)]
+pub(super) struct ChangeEncryptionKey {
+    /// The file with the new key: 32 random bytes in base64 or hex, readable by its owner alone
+    #[arg(long, value_name = "FILE")]
+    new_key_file: PathBuf,
+}
+
 impl Keys {
     pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
         match self {
             Self::List(list) => list.run(common),
             Self::Rotate(rotate) => rotate.run(common),
+            Self::ChangeEncryptionKey(change) => change.run(common),
         }
     }
 }
@@ -113,6 +139,51 @@ impl Rotate {
         }
         Ok(())
     }
+}
+
+impl ChangeEncryptionKey {
+    fn run(self, common: &Common) -> Result<(), CliError> {
+        let (settings, store) = open(common, Missing::Refuse)?;
+        let location = KeyLocation::new(&settings.keys, settings.database()?);
+        let new = self.new_key_file;
+        let done = block_on(async { Ok(reseal(&location, &new, &store).await?) })?;
+        let (keys, how) = match done {
+            Reseal::Done(keys) => (keys, "encrypted with"),
+            Reseal::DoneBefore(keys) => (keys, "encrypted before with"),
+        };
+        output::line(&format!(
+            "{how} the key in {}: {}",
+            new.display(),
+            output::counted(keys, "signing key")
+        ))?;
+        if !store.empty_log()? {
+            output::note(
+                "the database is busy: until the service is restarted its -wal file may still hold the keys as they were \
+                 encrypted before",
+            );
+        }
+        output::note(&next_step(&location, &new));
+        Ok(())
+    }
+}
+
+/// What is left to do after a change of the encryption key.
+fn next_step(location: &KeyLocation, new: &Path) -> String {
+    let Some(current) = location.file() else {
+        return format!(
+            "now set SESSIONMINT_KEYS_ENCRYPTION_KEY to the key in {} and restart each service; until then they sign with \
+             the signing keys that they hold and take over no others. Backups of before need the old key: keep it",
+            new.display()
+        );
+    };
+    let (current, new) = (current.display(), new.display());
+    let until = output::time(SystemClock.now()).replace(':', "");
+    format!(
+        "now put it in the place of the old one, which backups of before need:\n  \
+         cp -p {current} {current}.until-{until} && mv {new} {current}\n\
+         running services take it over within {KEYS_RELOAD_SECS} s; until then they sign with the signing keys that they \
+         hold and take over no others"
+    )
 }
 
 /// A key with its place on the timetable.

@@ -76,7 +76,7 @@ enum Command {
     /// Sessions: list, end
     #[command(subcommand)]
     Session(session::Session),
-    /// Signing keys: list, rotate
+    /// Signing keys: list, rotate, change the key that encrypts them
     #[command(subcommand)]
     Keys(keys::Keys),
     /// Copy the database while the service runs

@@ -71,6 +71,13 @@ pub(super) fn json(value: &Value) -> Result<(), CliError> {
     line(&serde_json::to_string_pretty(value)?)
 }
 
+/// A number of things, in the plural unless it is one.
+pub(super) fn counted(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 /// RFC 3339 in UTC, to the second.
 pub(super) fn time(at: Timestamp) -> String {
     let (days, secs) = (at.secs().div_euclid(86_400), at.secs().rem_euclid(86_400));

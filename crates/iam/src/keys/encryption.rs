@@ -91,6 +91,9 @@ pub enum EncryptionKeyError {
 /// A random key has some 30 different bytes.
 const MIN_DIFFERENT_BYTES: usize = 8;
 
+/// Where systemd puts what `LoadCredential=` names. Nobody but the service can enter that folder.
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+
 impl EncryptionKey {
     pub(super) fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -107,7 +110,9 @@ impl EncryptionKey {
                 source,
             },
         };
-        refuse_exposed(path, &fs::metadata(path).map_err(failed)?)?;
+        let credentials = std::env::var_os(CREDENTIALS_DIRECTORY).map(PathBuf::from);
+        let credential = credentials.is_some_and(|folder| path.starts_with(folder));
+        refuse_exposed(path, &fs::metadata(path).map_err(failed)?, credential)?;
         let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
         text.parse().map_err(|source| EncryptionKeyError::Invalid {
             path: path.to_owned(),
@@ -151,11 +156,17 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn refuse_exposed(path: &Path, metadata: &fs::Metadata) -> Result<(), EncryptionKeyError> {
+fn refuse_exposed(
+    path: &Path,
+    metadata: &fs::Metadata,
+    credential: bool,
+) -> Result<(), EncryptionKeyError> {
     use std::os::unix::fs::PermissionsExt as _;
 
+    // systemd lets the service in by an access control list, which shows in the place of the group.
+    let others = if credential { 0o037 } else { 0o077 };
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    if mode & others == 0 {
         return Ok(());
     }
     Err(EncryptionKeyError::Exposed {
@@ -165,7 +176,7 @@ fn refuse_exposed(path: &Path, metadata: &fs::Metadata) -> Result<(), Encryption
 }
 
 #[cfg(not(unix))]
-fn refuse_exposed(_: &Path, _: &fs::Metadata) -> Result<(), EncryptionKeyError> {
+fn refuse_exposed(_: &Path, _: &fs::Metadata, _: bool) -> Result<(), EncryptionKeyError> {
     Ok(())
 }
 

@@ -5,6 +5,8 @@
 
 mod encryption;
 mod jwks;
+mod location;
+mod reseal;
 mod ring;
 mod seal;
 mod signing;
@@ -22,10 +24,11 @@ pub use encryption::{
     EncryptionKey, EncryptionKeyError, EncryptionKeySource, InvalidEncryptionKey,
 };
 pub use jwks::Jwks;
+pub use location::{KeyLocation, key_file};
+pub use reseal::{Reseal, reseal};
 pub use signing::{SigningError, SigningKey};
 
 use crate::config::{Database, KeysConfig};
-use crate::random::SystemRandom;
 use ring::KeyRing;
 use seal::{SEAL_VERSION, Sealer};
 
@@ -59,15 +62,42 @@ pub enum KeysError {
         /// The encryption key, in words.
         key: String,
     },
-    /// There is no key to decrypt them with.
+    /// There is no key to decrypt them with, or none to encrypt them with.
     #[error(transparent)]
     Encryption(#[from] EncryptionKeyError),
+    /// The file of a new encryption key is not there.
+    #[error(
+        "there is no key in {path}; make one: (umask 077; openssl rand -base64 32 > {path})",
+        path = .path.display()
+    )]
+    NoNewKey {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A new encryption key is the old one.
+    #[error(
+        "{path} holds the encryption key that is in use; nothing was changed",
+        path = .path.display()
+    )]
+    SameKey {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A rotation would come before verifiers can know the newest key.
     #[error(transparent)]
     TooSoon(#[from] TooSoon),
     /// Another instance stored a key at the same moment.
-    #[error("another instance rotated at the same moment; nothing was changed")]
+    #[error("another instance changed the signing keys at the same moment; nothing was changed")]
     Conflict,
+}
+
+impl KeysError {
+    fn sealed(row: &SigningKeyRow, location: &KeyLocation) -> Self {
+        Self::Sealed {
+            kid: row.kid.clone(),
+            key: location.to_string(),
+        }
+    }
 }
 
 /// How to rotate.
@@ -82,9 +112,8 @@ pub enum Rotation {
 /// The keys of this service: one signs, all are published.
 pub struct SigningKeys {
     policy: KeyPolicy,
-    sealer: Sealer,
-    /// Where the encryption key is from, for messages.
-    sealed_with: String,
+    location: KeyLocation,
+    sealer: ArcSwap<Sealer>,
     ring: ArcSwap<KeyRing>,
 }
 
@@ -102,11 +131,12 @@ impl SigningKeys {
     ) -> Result<Self, KeysError> {
         let mut rows = store.keys().await?;
         let any_sealed = rows.iter().any(|row| row.seal_version > 0);
-        let (key, sealed_with) = encryption_key(config, database, any_sealed)?;
+        let location = KeyLocation::new(config, database);
+        let sealer = Sealer::new(&location.read_or_make(any_sealed)?)?;
         let keys = Self {
             policy: config.policy(),
-            sealer: Sealer::new(&key)?,
-            sealed_with,
+            location,
+            sealer: ArcSwap::from_pointee(sealer),
             ring: ArcSwap::from_pointee(KeyRing::new(Vec::new())?),
         };
         if rows.is_empty() {
@@ -117,7 +147,7 @@ impl SigningKeys {
         }
         for row in rows.iter_mut().filter(|row| row.seal_version == 0) {
             keys.parse(row)?;
-            let sealed = keys.sealer.seal(&row.kid, &row.alg, &row.pkcs8)?;
+            let sealed = keys.sealer.load().seal(&row.kid, &row.alg, &row.pkcs8)?;
             row.pkcs8.zeroize();
             store.seal_key(&row.kid, sealed, SEAL_VERSION).await?;
             tracing::info!(kid = row.kid, "signing key encrypted in the database");
@@ -173,7 +203,7 @@ impl SigningKeys {
         now: Timestamp,
         rotation: Rotation,
     ) -> Result<String, KeysError> {
-        let rows = store.keys().await?;
+        let rows = self.reload(store, now).await?;
         let kid = self.add(store, &rows, now, rotation).await?;
         self.reload(store, now).await?;
         Ok(kid)
@@ -234,14 +264,14 @@ impl SigningKeys {
             .await
             .map_err(|_| KeysError::Generate)??;
         let row = SigningKeyRow {
-            pkcs8: self.sealer.seal(&new.kid, new.alg, &new.pkcs8)?,
+            pkcs8: self.sealer.load().seal(&new.kid, new.alg, &new.pkcs8)?,
             kid: new.kid.clone(),
             alg: new.alg.to_owned(),
             seal_version: SEAL_VERSION,
             created_at: times.created_at,
             activates_at: times.activates_at,
         };
-        let newest = rows.last().map(|row| row.kid.clone());
+        let newest = rows.last().cloned();
         let added = match rotation {
             Rotation::Planned => store.add_key(row, newest).await?,
             Rotation::Emergency => store.replace_keys(row, newest).await?,
@@ -259,6 +289,9 @@ impl SigningKeys {
         now: Timestamp,
     ) -> Result<Vec<SigningKeyRow>, KeysError> {
         let rows = store.keys().await?;
+        if let Some(newest) = rows.last() {
+            self.follow_encryption_key(newest)?;
+        }
         let old = self.ring.load();
         let states = self.policy.states(&times(&rows), now);
         let mut keys = Vec::with_capacity(rows.len());
@@ -279,17 +312,27 @@ impl SigningKeys {
         Ok(rows)
     }
 
-    fn parse(&self, row: &SigningKeyRow) -> Result<SigningKey, KeysError> {
-        if row.seal_version == 0 {
-            return SigningKey::parse(&row.kid, &row.alg, &row.pkcs8);
+    /// Looks for another encryption key where the one in use was found, if that does not open the newest key any more: it
+    /// was changed then, and all keys with it.
+    fn follow_encryption_key(&self, newest: &SigningKeyRow) -> Result<(), KeysError> {
+        if newest.seal_version == 0 || self.sealer.load().opens(newest) {
+            return Ok(());
         }
-        let opened = self
-            .sealer
-            .open(&row.kid, &row.alg, row.seal_version, &row.pkcs8)
-            .ok_or_else(|| KeysError::Sealed {
-                kid: row.kid.clone(),
-                key: self.sealed_with.clone(),
-            })?;
+        let other = Sealer::new(&self.location.read()?)?;
+        if !other.opens(newest) {
+            return Err(KeysError::sealed(newest, &self.location));
+        }
+        self.sealer.store(Arc::new(other));
+        tracing::info!(
+            "the encryption key of the signing keys was changed; it is {} now",
+            self.location
+        );
+        Ok(())
+    }
+
+    fn parse(&self, row: &SigningKeyRow) -> Result<SigningKey, KeysError> {
+        let opened = self.sealer.load().open_row(row);
+        let opened = opened.ok_or_else(|| KeysError::sealed(row, &self.location))?;
         SigningKey::parse(&row.kid, &row.alg, &opened)
     }
 }
@@ -297,43 +340,6 @@ impl SigningKeys {
 /// The times of stored keys, for the timetable.
 pub fn times(rows: &[SigningKeyRow]) -> Vec<KeyTimes> {
     rows.iter().map(SigningKeyRow::times).collect()
-}
-
-/// The file of the encryption key beside a database.
-pub fn key_file(database: &Database) -> PathBuf {
-    let mut path = database.path().as_os_str().to_owned();
-    path.push(".key");
-    PathBuf::from(path)
-}
-
-/// The encryption key, and in words where it is from.
-fn encryption_key(
-    config: &KeysConfig,
-    database: &Database,
-    any_sealed: bool,
-) -> Result<(EncryptionKey, String), KeysError> {
-    let path = match &config.encryption {
-        EncryptionKeySource::Given(key) => {
-            return Ok((key.clone(), "SESSIONMINT_KEYS_ENCRYPTION_KEY".to_owned()));
-        }
-        EncryptionKeySource::File(path) => path.clone(),
-        EncryptionKeySource::BesideDatabase => key_file(database),
-    };
-    let made_here = config.encryption == EncryptionKeySource::BesideDatabase;
-    let key = match EncryptionKey::read(&path) {
-        // Where keys are encrypted already, a new one would hide that theirs is lost.
-        Err(EncryptionKeyError::Missing { .. }) if made_here && !any_sealed => {
-            let key = EncryptionKey::create(&path, &SystemRandom)?;
-            tracing::warn!(
-                "the signing keys are encrypted with a new key in {}; keep a copy of it apart from the backups of the \
-                 database: without it they cannot be read",
-                path.display()
-            );
-            key
-        }
-        read => read?,
-    };
-    Ok((key, format!("the key in {}", path.display())))
 }
 
 impl KeysConfig {

@@ -1,6 +1,7 @@
 //! Encryption of private keys at rest: AES-256-GCM, bound to the name, the algorithm and the version of what is stored.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use sessionmint_store::SigningKeyRow;
 use zeroize::Zeroizing;
 
 use super::KeysError;
@@ -51,6 +52,19 @@ impl Sealer {
             .len();
         in_out.truncate(length);
         Some(in_out)
+    }
+
+    /// The private key of a row, which may not be encrypted yet; `None` where it does not open.
+    pub(super) fn open_row(&self, row: &SigningKeyRow) -> Option<Zeroizing<Vec<u8>>> {
+        if row.seal_version == 0 {
+            return Some(Zeroizing::new(row.pkcs8.clone()));
+        }
+        self.open(&row.kid, &row.alg, row.seal_version, &row.pkcs8)
+    }
+
+    /// Whether a row is encrypted with this key.
+    pub(super) fn opens(&self, row: &SigningKeyRow) -> bool {
+        row.seal_version > 0 && self.open_row(row).is_some()
     }
 }
 

@@ -8,8 +8,8 @@ use sessionmint_oauth::{
 };
 use sessionmint_store::{
     AddClient, AddKey, AddUser, Change, ChangePassword, Clients, EndSessions, Keys, NewSession,
-    NewUser, ReplaceClient, Session, Sessions, SigningKeyRow, StartSession, Store, StoreError,
-    User, Users,
+    NewUser, ReplaceClient, ResealedKey, Session, Sessions, SigningKeyRow, StartSession, Store,
+    StoreError, User, Users,
 };
 
 /// Passes everything on to another store, or fails everything while [`StoreWithOutages::set_down`] says so.
@@ -199,7 +199,7 @@ impl<S: Store> Keys for StoreWithOutages<S> {
     async fn add_key(
         &self,
         key: SigningKeyRow,
-        newest: Option<String>,
+        newest: Option<SigningKeyRow>,
     ) -> Result<AddKey, StoreError> {
         self.inner()?.add_key(key, newest).await
     }
@@ -207,7 +207,7 @@ impl<S: Store> Keys for StoreWithOutages<S> {
     async fn replace_keys(
         &self,
         key: SigningKeyRow,
-        newest: Option<String>,
+        newest: Option<SigningKeyRow>,
     ) -> Result<AddKey, StoreError> {
         self.inner()?.replace_keys(key, newest).await
     }
@@ -219,6 +219,10 @@ impl<S: Store> Keys for StoreWithOutages<S> {
         seal_version: u32,
     ) -> Result<Change, StoreError> {
         self.inner()?.seal_key(kid, pkcs8, seal_version).await
+    }
+
+    async fn reseal_keys(&self, keys: Vec<ResealedKey>) -> Result<Change, StoreError> {
+        self.inner()?.reseal_keys(keys).await
     }
 
     async fn remove_key(&self, kid: &str) -> Result<Change, StoreError> {

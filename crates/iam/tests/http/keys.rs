@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, header};
 use sessionmint_iam::config::KeysConfig;
-use sessionmint_iam::keys::{EncryptionKeySource, KeysError, Rotation, SigningKeys};
+use sessionmint_iam::keys::{
+    EncryptionKeySource, KeyLocation, KeysError, Reseal, Rotation, SigningKeys, reseal,
+};
 use sessionmint_iam::testing::{START, TestService};
 use sessionmint_iam::{App, Clock as _, Config};
 use sessionmint_oauth::{Algorithm, KeyState};
@@ -178,7 +180,7 @@ async fn c074_keys_of_the_first_release_are_encrypted_at_the_next_start() {
         created_at: START,
         activates_at: sessionmint_oauth::Timestamp::from_secs(0),
     };
-    let newest = store.keys().await.unwrap().pop().map(|row| row.kid);
+    let newest = store.keys().await.unwrap().pop();
     store.replace_keys(plain, newest).await.unwrap();
 
     let keys = open(&service, &service.app.config.keys).await.unwrap();
@@ -224,6 +226,43 @@ async fn c074_without_the_right_encryption_key_the_service_does_not_start() {
         keys.encryption = EncryptionKeySource::File(PathBuf::from("/nonexistent/key"));
     });
     assert!(open(&service, &nowhere).await.is_err());
+}
+
+#[tokio::test]
+async fn c074_an_instance_with_the_old_encryption_key_stores_nothing_under_it() {
+    let service = TestService::start().await;
+    let (keys, store) = (&service.app.keys, &*service.app.store);
+    let config = &service.app.config;
+    let location = KeyLocation::new(&config.keys, &config.database);
+    let beside = service.folder().join("iam.db.key");
+    let new = service.folder().join("new.key");
+    std::fs::copy(&beside, &new).unwrap();
+    std::fs::write(&new, KEY).unwrap();
+    let set = keys.jwks();
+    let done = reseal(&location, &new, store).await.unwrap();
+    assert_eq!(done, Reseal::Done(1));
+
+    // A month later, with a key that is due.
+    let now = START.plus_secs(31 * 86_400);
+    for _ in 0..2 {
+        let refused = keys.refresh(store, now).await.err().unwrap();
+        assert!(matches!(refused, KeysError::Sealed { .. }), "{refused}");
+        for rotation in [Rotation::Planned, Rotation::Emergency] {
+            let refused = keys.rotate(store, now, rotation).await.err().unwrap();
+            assert!(matches!(refused, KeysError::Sealed { .. }), "{refused}");
+        }
+        assert_eq!(store.keys().await.unwrap().len(), 1);
+        assert_eq!(keys.jwks().body, set.body, "those in use stay");
+    }
+
+    std::fs::rename(&new, &beside).unwrap();
+    keys.refresh(store, now).await.unwrap();
+    assert_eq!(store.keys().await.unwrap().len(), 2);
+    let with_new = changed(&service, |keys| {
+        keys.encryption = EncryptionKeySource::Given(KEY.parse().unwrap());
+    });
+    let opened = open(&service, &with_new).await.unwrap();
+    assert_eq!(opened.jwks().body, keys.jwks().body);
 }
 
 #[tokio::test]

@@ -2,15 +2,15 @@
 
 use super::Instances;
 use super::fixtures::*;
-use crate::{AddKey, Change, SigningKeyRow, Store};
+use crate::{AddKey, Change, ResealedKey, SigningKeyRow, Store};
 
 async fn kids(store: &dyn Store) -> Vec<String> {
     let keys = store.keys().await.unwrap();
     keys.into_iter().map(|key| key.kid).collect()
 }
 
-fn name(number: u32) -> Option<String> {
-    Some(signing_key(number).kid)
+fn name(number: u32) -> Option<SigningKeyRow> {
+    Some(signing_key(number))
 }
 
 pub(super) async fn a_key_comes_back_as_stored(on: &Instances) {
@@ -47,6 +47,12 @@ pub(super) async fn c072_a_key_follows_the_one_that_was_seen(on: &Instances) {
         let added = on.one.add_key(signing_key(number), newest.clone()).await;
         assert_eq!(added, Ok(outcome), "{number} after {newest:?}");
     }
+    let encrypted_otherwise = SigningKeyRow {
+        pkcs8: vec![7],
+        ..signing_key(3)
+    };
+    let added = on.one.add_key(signing_key(4), Some(encrypted_otherwise));
+    assert_eq!(added.await, Ok(AddKey::Conflict));
     assert_eq!(kids(&*on.two).await, ["key-1", "key-2", "key-3"]);
 }
 
@@ -76,6 +82,39 @@ pub(super) async fn a_plain_key_is_sealed_once(on: &Instances) {
     );
     let keys = on.two.keys().await.unwrap();
     assert_eq!((&keys[0].pkcs8, keys[0].seal_version), (&vec![7], 1));
+}
+
+pub(super) async fn c074_keys_are_encrypted_anew_all_at_once_or_not_at_all(on: &Instances) {
+    on.one.add_key(signing_key(1), None).await.unwrap();
+    on.one.add_key(signing_key(2), name(1)).await.unwrap();
+    let resealed = |number, old| ResealedKey {
+        kid: signing_key(number).kid,
+        old,
+        new: vec![7, 7],
+        seal_version: 1,
+    };
+    let old = || signing_key(1).pkcs8;
+    for incomplete in [
+        vec![resealed(1, old())],
+        vec![resealed(1, old()), resealed(2, vec![7, 7])],
+        vec![resealed(1, old()), resealed(3, old())],
+        vec![resealed(1, old()), resealed(2, old()), resealed(3, old())],
+    ] {
+        let outcome = on.two.reseal_keys(incomplete).await;
+        assert_eq!(outcome, Ok(Change::NotFound));
+    }
+    let forms = || async {
+        let keys = on.one.keys().await.unwrap();
+        keys.into_iter().map(|key| key.pkcs8).collect::<Vec<_>>()
+    };
+    assert_eq!(forms().await, [old(), old()]);
+    let all = vec![resealed(1, old()), resealed(2, old())];
+    assert_eq!(on.two.reseal_keys(all.clone()).await, Ok(Change::Done));
+    assert_eq!(forms().await, [[7, 7], [7, 7]]);
+    assert_eq!(on.one.reseal_keys(all).await, Ok(Change::NotFound));
+    // Who still goes by the old form adds nothing.
+    let late = on.one.add_key(signing_key(3), name(2)).await;
+    assert_eq!(late, Ok(AddKey::Conflict));
 }
 
 pub(super) async fn a_key_is_removed_unless_it_is_the_newest(on: &Instances) {

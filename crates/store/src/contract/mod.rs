@@ -99,6 +99,7 @@ cases! { ($)
         c072_a_key_follows_the_one_that_was_seen
         replacing_keys_leaves_the_new_one_alone
         a_plain_key_is_sealed_once
+        c074_keys_are_encrypted_anew_all_at_once_or_not_at_all
         a_key_is_removed_unless_it_is_the_newest
     }
     races {

@@ -1,21 +1,23 @@
 //! Signing keys.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::SqliteStore;
 use super::rows::timestamp;
-use crate::{AddKey, Change, Keys, SigningKeyRow, StoreError};
+use crate::{AddKey, Change, Keys, ResealedKey, SigningKeyRow, StoreError};
 
 #[async_trait]
 impl Keys for SqliteStore {
     async fn add_key(
         &self,
         key: SigningKeyRow,
-        newest: Option<String>,
+        newest: Option<SigningKeyRow>,
     ) -> Result<AddKey, StoreError> {
         self.write(move |conn| {
-            if !is_newest(conn, newest.as_deref())? {
+            if !is_newest(conn, newest.as_ref())? {
                 return Ok(AddKey::Conflict);
             }
             insert(conn, &key)?;
@@ -27,10 +29,10 @@ impl Keys for SqliteStore {
     async fn replace_keys(
         &self,
         key: SigningKeyRow,
-        newest: Option<String>,
+        newest: Option<SigningKeyRow>,
     ) -> Result<AddKey, StoreError> {
         self.write(move |conn| {
-            if !is_newest(conn, newest.as_deref())? {
+            if !is_newest(conn, newest.as_ref())? {
                 return Ok(AddKey::Conflict);
             }
             overwriting(conn, || {
@@ -56,6 +58,30 @@ impl Keys for SqliteStore {
                     params![kid, pkcs8, seal_version],
                 )?;
                 Ok(if sealed == 1 { Change::Done } else { Change::NotFound })
+            })
+        })
+        .await
+    }
+
+    async fn reseal_keys(&self, keys: Vec<ResealedKey>) -> Result<Change, StoreError> {
+        self.write(move |conn| {
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let stored: BTreeSet<(String, Vec<u8>)> = conn
+                .prepare_cached("SELECT kid, pkcs8 FROM signing_keys")?
+                .query_map([], read)?
+                .collect::<rusqlite::Result<_>>()?;
+            let seen = keys.iter().map(|key| (key.kid.clone(), key.old.clone()));
+            if stored != seen.collect() {
+                return Ok(Change::NotFound);
+            }
+            overwriting(conn, || {
+                let mut reseal = conn.prepare_cached(
+                    "UPDATE signing_keys SET pkcs8 = ?2, seal_version = ?3 WHERE kid = ?1",
+                )?;
+                for key in &keys {
+                    reseal.execute(params![key.kid, key.new, key.seal_version])?;
+                }
+                Ok(Change::Done)
             })
         })
         .await
@@ -95,10 +121,19 @@ impl Keys for SqliteStore {
     }
 }
 
-/// Whether the key that was stored last is still the one that the caller has seen.
-fn is_newest(conn: &Connection, seen: Option<&str>) -> rusqlite::Result<bool> {
-    conn.prepare_cached("SELECT (SELECT kid FROM signing_keys ORDER BY seq DESC LIMIT 1) IS ?1")?
-        .query_row([seen], |row| row.get(0))
+/// Whether the key that was stored last is still as the caller has seen it.
+fn is_newest(conn: &Connection, seen: Option<&SigningKeyRow>) -> rusqlite::Result<bool> {
+    let newest = conn
+        .prepare_cached("SELECT kid, pkcs8 FROM signing_keys ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?))
+        })
+        .optional()?;
+    Ok(match (newest, seen) {
+        (Some((kid, pkcs8)), Some(seen)) => kid == seen.kid && pkcs8 == seen.pkcs8,
+        (None, None) => true,
+        _ => false,
+    })
 }
 
 fn insert(conn: &Connection, key: &SigningKeyRow) -> rusqlite::Result<()> {

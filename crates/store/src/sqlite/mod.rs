@@ -105,6 +105,19 @@ impl SqliteStore {
         self.writer.transactions()
     }
 
+    /// Moves what is in the write-ahead log into the file and empties the log, so that nothing is left in either of what
+    /// was overwritten. Waits for other processes as a write does; says whether it came to that.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be used.
+    pub fn empty_log(&self) -> Result<bool, StoreError> {
+        let busy = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
+        file::connect(&self.path, self.busy_timeout)
+            .and_then(|conn| conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], busy))
+            .map(|busy| !busy)
+            .map_err(|error| store_error(&error))
+    }
+
     /// Has `observer` told of every command from now on. The first one stays.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         self.observer.get_or_init(|| observer);

@@ -1,0 +1,17 @@
+//! The command line, through the real binary: what it does, what it prints, and how it refuses.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests; clippy does not see it in their helpers"
+)]
+
+mod client;
+#[cfg(unix)]
+mod encryption_key;
+mod general;
+mod keys;
+#[path = "../ops_support/mod.rs"]
+mod ops_support;
+mod support;
+mod user;
