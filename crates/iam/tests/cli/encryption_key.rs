@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sessionmint_iam::config::{Database, KeysConfig};
 use sessionmint_iam::keys::{EncryptionKeySource, SigningKeys};
@@ -151,12 +151,12 @@ async fn c074_the_encryption_key_is_changed_beside_a_running_service() {
     assert!(done.unwrap().success());
     server.wait_for_log("the encryption key of the signing keys was changed");
     let rotated = ok(folder, &with(&["keys", "rotate"]), "");
-    let published = || server.request("GET", "/iam/.well-known/jwks.json", &[], "");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !published().body.contains(rotated.trim()) {
-        assert!(Instant::now() < deadline, "{}", published().body);
+    let takes_over = (0..300).any(|_| {
         std::thread::sleep(Duration::from_millis(100));
-    }
+        let set = server.request("GET", "/iam/.well-known/jwks.json", &[], "");
+        set.body.contains(rotated.trim())
+    });
+    assert!(takes_over);
     assert_eq!(mint(&server), header, "by the timetable");
     let log = &server.log_so_far;
     assert!(!log.contains(DIGITS[0]), "{log}");
@@ -193,14 +193,10 @@ async fn c074_a_kill_at_any_moment_leaves_exactly_one_encryption_key_that_fits()
             .stderr(Stdio::piped());
         change
     };
-    let started = Instant::now();
-    let whole = change(current, new).output().unwrap();
-    let takes = started.elapsed();
-    assert!(whole.status.success());
     for round in 0..24 {
-        (current, new) = (new, current);
         let mut killed = change(current, new).spawn().unwrap();
-        std::thread::sleep(takes * round / 24);
+        // A whole run takes some 35 ms; kills come before, during and after the change.
+        std::thread::sleep(Duration::from_millis(2) * round);
         killed.kill().unwrap();
         killed.wait().unwrap();
 
@@ -213,6 +209,7 @@ async fn c074_a_kill_at_any_moment_leaves_exactly_one_encryption_key_that_fits()
         };
         assert_eq!(said.out, expected, "{}", said.err);
         assert!(opens(folder, new).await && !opens(folder, current).await);
+        (current, new) = (new, current);
     }
 }
 
