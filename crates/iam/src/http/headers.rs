@@ -12,7 +12,10 @@ use super::problem::Problem;
 /// Longest request header section in bytes. A sibling site can fill a browser's cookie jar; this gives that a clean end.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 
-/// Refuses what is over the limit (RFC 6585 §5).
+/// Longest path and query in bytes. Nothing here takes a query.
+const MAX_TARGET_BYTES: usize = 8 * 1024;
+
+/// Refuses what is over the limits (RFC 6585 §5, RFC 9110 §15.5.15).
 pub(super) async fn limit(request: Request, next: Next) -> Response {
     let size: usize = request
         .headers()
@@ -25,6 +28,15 @@ pub(super) async fn limit(request: Request, next: Next) -> Response {
             status,
             "headers_too_large",
             "the request headers are over 32 KiB",
+        )
+        .into_response();
+    }
+    let target = request.uri().path_and_query();
+    if target.is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
+        return Problem::new(
+            StatusCode::URI_TOO_LONG,
+            "address_too_long",
+            "the path and the query are over 8 KiB",
         )
         .into_response();
     }
@@ -46,7 +58,7 @@ pub(super) async fn deadline(request: Request, next: Next) -> Response {
 }
 
 /// Nothing here is a document: no answer may be cached, sniffed, framed or run. Only caching may be said otherwise.
-pub(super) async fn secure(mut response: Response) -> Response {
+pub(super) fn secure(mut response: Response) -> Response {
     const ALWAYS: [(HeaderName, &str); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (

@@ -12,6 +12,7 @@ mod client_ip;
 mod cookie;
 mod cors;
 mod discovery;
+pub(crate) mod framing;
 mod headers;
 mod login;
 mod logout;
@@ -73,7 +74,9 @@ pub fn router(app: Arc<App>) -> Router {
         .router
         .fallback(not_found)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::map_response(headers::secure))
+        .layer(middleware::map_response(async |response| {
+            headers::secure(response)
+        }))
         .with_state(app)
 }
 
