@@ -16,7 +16,9 @@ export const engine = process.env.BROWSER ?? "chromium";
 export async function launch() {
   if (engine === "chromium") {
     const { chromium } = await import("playwright-core");
-    const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: CHROMIUM_ARGS });
+    // playwright turns the back/forward cache off; users have it on.
+    const ignoreDefaultArgs = ["--disable-back-forward-cache"];
+    const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: CHROMIUM_ARGS, ignoreDefaultArgs });
     return {
       newContext: async (options) => new Context(await browser.newContext(options)),
       close: () => browser.close(),
@@ -125,7 +127,11 @@ class Page {
   async until(fn, arg, timeout = WAIT_MS) {
     const end = Date.now() + timeout;
     for (;;) {
-      if (await this.#inner.evaluate(fn, arg)) return;
+      // A question that a navigation cut off is asked again, in the next page.
+      const cutOff = (error) => {
+        if (!/context was destroyed/i.test(error.message)) throw error;
+      };
+      if (await this.#inner.evaluate(fn, arg).catch(cutOff)) return;
       if (Date.now() > end) throw new Error(`not true within ${timeout} ms: ${fn}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -24,7 +24,7 @@ same<typeof user, User>(true);
 await auth.logout();
 
 const off: () => void = auth.on("renewed", ({ cause, expiresAt, scope, ...event }) => {
-  same<typeof cause, "caller" | "ahead" | "rejected" | "background">(true);
+  same<typeof cause, "caller" | "ahead" | "rejected" | "background" | "restored">(true);
   same<typeof expiresAt, number>(true);
   same<typeof scope, string | undefined>(true);
   // @ts-expect-error no event carries a token

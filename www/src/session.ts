@@ -346,6 +346,8 @@ export class Session {
         return `${describeAskers(labels)}, after a 401`;
       case "background":
         return "background";
+      case "restored":
+        return "back from standing still";
     }
   }
 

@@ -110,7 +110,7 @@ export interface TokenManagerEvents {
   /** A further token came. */
   renewed: TokenEvent & {
     /** Why: somebody had none, the one served was about to end, an API refused it, or the user was there. */
-    cause: "caller" | "ahead" | "rejected" | "background";
+    cause: "caller" | "ahead" | "rejected" | "background" | "restored";
   };
   /** There is no session any more; never because of an outage. */
   signedout: {

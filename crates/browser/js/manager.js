@@ -10,7 +10,7 @@ import { createRequests } from "./requests.js";
 
 /** What the core's numbers mean (`tell`, `cause_code` and `reason_code` in src/lib.rs). */
 const NOTICES = ["signedin", "renewed", "signedout", "degraded", "recovered", "ending"];
-const CAUSES = ["caller", "ahead", "rejected", "background"];
+const CAUSES = ["caller", "ahead", "rejected", "background", "restored"];
 const REASONS = ["no_session", "session_ended", "logout"];
 
 /** The problems that the last answer, or its absence, explains. */

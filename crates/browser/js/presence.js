@@ -1,4 +1,5 @@
-// Tells the core whether somebody is there: real input, a return to the page, the network coming back.
+// Tells the core whether somebody is there: real input, a return to the page, the page standing still, the
+// network coming back.
 
 /** Input is reported at most once in this time: `idle_for` counts whole seconds. */
 const EVERY = 1000;
@@ -26,13 +27,17 @@ export function watchPresence({ activity, clock }, core) {
     const returned = () => {
       if (document.visibilityState !== "hidden") core.returned();
     };
+    const suspended = () => core.suspended();
     if (activity === "input") {
       // A script can dispatch events, but it is not the user.
       for (const type of INPUTS) listen(window, type, (event) => event.isTrusted && input(clock.now()));
     }
     listen(document, "visibilitychange", returned);
+    listen(document, "freeze", suspended);
+    listen(window, "pagehide", suspended);
     listen(document, "resume", returned);
-    listen(window, "pageshow", returned);
+    // Always: the event comes before the page counts as visible.
+    listen(window, "pageshow", () => core.returned());
     // Focus also moves within the page; only the window's own is a return.
     listen(window, "focus", (event) => event.target === window && returned());
     listen(window, "online", () => core.online());

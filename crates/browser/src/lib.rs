@@ -150,6 +150,11 @@ impl Core {
         self.on(Event::Returned);
     }
 
+    /// The page stands still from now on.
+    pub fn suspended(&self) {
+        self.on(Event::Suspended);
+    }
+
     /// The network is back.
     pub fn online(&self) {
         self.on(Event::Online);
@@ -273,6 +278,7 @@ const fn cause_code(cause: Cause) -> f64 {
         Cause::Ahead => 1.0,
         Cause::Rejected => 2.0,
         Cause::Background => 3.0,
+        Cause::Restored => 4.0,
     }
 }
 

@@ -43,7 +43,11 @@ pub enum Event {
     TimerFired,
     /// The user pressed, typed, moved or scrolled; or, without a page, the app asked for a token.
     Input,
-    /// The page is looked at again: visible, focused, resumed, shown from the back/forward cache.
+    /// The page stands still from now on: frozen, or gone into the back/forward cache. It will miss what other tabs do, so
+    /// it keeps no token over that time.
+    Suspended,
+    /// The page is looked at again: visible, focused, shown from the back/forward cache. After [`Event::Suspended`] the
+    /// service is asked at once whether the session is still there.
     Returned,
     /// The browser has a network again.
     Online,
@@ -217,6 +221,8 @@ pub enum Cause {
     Rejected,
     /// Nobody asked, but the user is there.
     Background,
+    /// The page stood still, and what it knew of the session may be wrong.
+    Restored,
 }
 
 /// How the machine knows that there is no session.

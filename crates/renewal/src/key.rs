@@ -18,6 +18,8 @@ pub(crate) struct Key {
     pub(crate) asked: bool,
     /// A caller was served a token near its end.
     pub(crate) renew: bool,
+    /// The page stood still: when it is looked at again, a mint of this key tells whether the session is still there.
+    pub(crate) unconfirmed: bool,
     /// Monotonic time up to which a permanent refusal is answered from memory; 0 for none.
     pub(crate) refused_until: u64,
 }
@@ -84,6 +86,7 @@ impl Key {
             attention_at_mint: None,
             asked: false,
             renew: false,
+            unconfirmed: false,
             refused_until: 0,
         }
     }

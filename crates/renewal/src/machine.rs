@@ -95,7 +95,10 @@ impl Machine {
         }
         self.advance(now, &mut out);
         self.handle(event, now, &mut out);
-        self.settle(now, &mut out);
+        // A page that is about to stand still starts nothing.
+        if event != Event::Suspended {
+            self.settle(now, &mut out);
+        }
         self.arm(&mut out);
         out
     }
@@ -139,7 +142,13 @@ impl Machine {
                 self.last_input = now.clocks();
                 self.attention = self.attention.wrapping_add(1);
             }
-            Event::Returned => self.attention = self.attention.wrapping_add(1),
+            Event::Suspended => self.suspend(now, out),
+            Event::Returned => {
+                self.attention = self.attention.wrapping_add(1);
+                for key in &mut self.keys {
+                    key.renew |= key.unconfirmed;
+                }
+            }
             Event::Online => self.back_off.shorten(now),
             Event::LoggedIn { waiter, key } => {
                 if self.phase != Phase::Disposed {
@@ -316,6 +325,7 @@ impl Machine {
                 key.refused_until = now.mono + REFUSAL_MEMORY;
                 key.attention_at_mint = None;
                 key.renew = false;
+                key.unconfirmed = false;
                 self.recover(out);
             }
             Outcome::Refused { retry_after, .. } => {
@@ -371,6 +381,7 @@ impl Machine {
             key.attention_at_mint = Some(flight.attention);
             key.asked = asked;
             key.renew = false;
+            key.unconfirmed = false;
         }
         out.push(Action::Tell(match self.phase {
             Phase::SignedIn => Notice::Renewed {
@@ -420,6 +431,30 @@ impl Machine {
         self.forget(out);
         if matches!(before, Phase::Unknown | Phase::SignedIn) {
             out.push(Action::Tell(Notice::SignedOut { reason }));
+        }
+    }
+
+    /// Drops the tokens, and the mints in flight, whose answers may be older than a sign-out in another tab.
+    fn suspend(&mut self, now: Now, out: &mut Vec<Action>) {
+        for key in &mut self.keys {
+            if let Some(flight) = key.flight.take() {
+                out.push(Action::CancelMint { seq: flight.seq });
+            }
+            if key.token.take().is_some() {
+                out.push(Action::Drop { key: key.id });
+            }
+            key.renew = false;
+        }
+        match self.phase {
+            Phase::SignedIn => {
+                let used = self.keys.iter().position(|key| key.asked).unwrap_or(0);
+                for (position, key) in self.keys.iter_mut().enumerate() {
+                    key.unconfirmed = position == used;
+                }
+            }
+            // Somebody may have signed in elsewhere.
+            Phase::NoSession { .. } => self.phase = Phase::NoSession { until: now.mono },
+            Phase::Unknown | Phase::LoggedOut | Phase::Disposed => {}
         }
     }
 
@@ -576,6 +611,9 @@ fn wish(key: &Key, waiters: &[Waiter]) -> Option<Cause> {
         } else {
             Cause::Caller
         });
+    }
+    if key.unconfirmed {
+        return key.renew.then_some(Cause::Restored);
     }
     (key.renew && key.token.is_some()).then_some(Cause::Ahead)
 }

@@ -35,6 +35,8 @@ enum Step {
     Input,
     Served(u32),
     Returned,
+    /// The page was frozen, or in the back/forward cache.
+    Suspend,
     Online,
     LogIn,
     LogOut,
@@ -73,6 +75,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Input),
         1 => key.prop_map(Step::Served),
         1 => Just(Step::Returned),
+        1 => Just(Step::Suspend),
         1 => Just(Step::Online),
         1 => Just(Step::LogIn),
         1 => Just(Step::LogOut),
@@ -170,6 +173,17 @@ impl World {
             Step::Input => self.on(Event::Input),
             Step::Served(key) => self.on(Event::Served { key }),
             Step::Returned => self.on(Event::Returned),
+            Step::Suspend => {
+                // As if another session had begun: nothing of before may be served, or kept when it comes late.
+                self.session += 1;
+                let mints = self.mints;
+                self.on(Event::Suspended);
+                assert!(
+                    self.held.is_empty(),
+                    "a page that stands still keeps nothing"
+                );
+                assert_eq!(self.mints, mints, "and starts nothing");
+            }
             Step::Online => self.on(Event::Online),
             Step::LogIn => {
                 self.session += 1;

@@ -1,0 +1,133 @@
+// Pages that stand still: the back/forward cache and frozen tabs, with a sign-out in another tab meanwhile.
+import assert from "node:assert/strict";
+import { after, before, beforeEach, test } from "node:test";
+import { engine, launch } from "../harness/browser.mjs";
+import { startPages } from "../harness/pages.mjs";
+import { freePort } from "../harness/ports.mjs";
+import { startProxy } from "../harness/proxy.mjs";
+import { PASSWORD, startIam } from "../harness/stack.mjs";
+
+const TOKEN = "/iam/oauth/token";
+
+let pages, iam, proxy, browser, context, tab, other;
+let ui, api;
+
+before(async () => {
+  const apiPort = await freePort();
+  pages = await startPages();
+  ui = `http://ui.app.localhost:${pages.port}`;
+  api = `http://api.app.localhost:${apiPort}`;
+  iam = await startIam({ issuer: `${api}/iam`, origin: ui, resource: api });
+  proxy = await startProxy({ upstream: iam.url, port: apiPort, answer: service });
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await Promise.all([proxy?.stop(), pages?.stop()]);
+  await iam?.stop();
+});
+
+beforeEach(async () => {
+  await context?.close();
+  context = await browser.newContext();
+  [tab, other] = [await context.newPage(), await context.newPage()];
+  await other.goto(ui);
+  await other.evaluate(manager, api);
+  await other.evaluate(({ user, password }) => window.auth.login({ username: user, password }), {
+    user: iam.user,
+    password: PASSWORD,
+  });
+  await tab.goto(ui);
+  await tab.evaluate(manager, api);
+  await tab.evaluate(() => window.auth.getToken());
+  proxy.seen.length = 0;
+});
+
+/** Leaves the page by a link and comes back by the browser's button; says whether the cache kept it. */
+async function leaveAndComeBack(page, meanwhile) {
+  await page.evaluate(() => {
+    window.addEventListener("pageshow", (event) => {
+      window.back = { persisted: event.persisted, token: window.auth.peek() !== undefined };
+    });
+    location.href = "/elsewhere";
+  });
+  await page.until(() => location.pathname === "/elsewhere" && document.readyState === "complete");
+  await meanwhile();
+  await page.evaluate(() => history.back());
+  await page.until(() => window.back !== undefined);
+  return page.evaluate(() => window.back);
+}
+
+test("c141_back_from_the_cache_after_a_sign_out_no_token_is_sent_and_the_app_is_told", async () => {
+  const back = await leaveAndComeBack(tab, () => other.evaluate(() => window.auth.logout()));
+  assert.deepEqual(back, { persisted: true, token: false });
+  await tab.until(() => window.told.includes("signedout:session_ended"));
+  const code = await tab.evaluate((api) => window.auth.fetch(`${api}/notes`).catch((error) => error.code), api);
+  assert.equal(code, "signed_out");
+  const bearing = proxy.seen.filter((request) => request.headers.authorization);
+  assert.deepEqual(bearing, []);
+});
+
+test("c141_back_from_the_cache_with_the_session_alive_one_mint_confirms_it", async () => {
+  const back = await leaveAndComeBack(tab, async () => {});
+  assert.deepEqual(back, { persisted: true, token: false });
+  assert.equal(await tab.evaluate((api) => window.auth.fetch(`${api}/notes`).then((answer) => answer.status), api), 200);
+  assert.equal(proxy.count("POST", TOKEN), 1, "the call used the mint that the return had started");
+  assert.equal(await tab.evaluate(() => window.auth.state), "signedin");
+});
+
+// Firefox freezes no tabs, and its driver has no command for it. playwright keeps every page visible; a visible one is
+// never frozen, so puppeteer drives Chromium here.
+if (engine === "chromium") {
+  test("c141_a_tab_that_was_frozen_during_a_sign_out_has_no_token_when_it_runs_again", async () => {
+    const { default: puppeteer } = await import("puppeteer-core");
+    const chromium = await puppeteer.launch({ browser: "chrome", executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+    try {
+      const [frozen, front] = [await chromium.newPage(), await chromium.newPage()];
+      for (const page of [frozen, front]) {
+        await page.goto(ui);
+        await page.evaluate(manager, api);
+      }
+      const user = { username: iam.user, password: PASSWORD };
+      await frozen.evaluate(async (user) => {
+        await window.auth.login(user);
+        window.seen = [];
+        document.addEventListener("resume", () => (window.resumed = true));
+        setInterval(() => window.seen.push({ resumed: window.resumed === true, token: window.auth.peek() !== undefined }), 10);
+      }, user);
+      await front.bringToFront();
+      await frozen.waitForFunction(() => document.visibilityState === "hidden" && window.seen.some((look) => look.token));
+      const devtools = await frozen.createCDPSession();
+      await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
+      await front.evaluate(() => window.auth.logout());
+      proxy.seen.length = 0;
+      await devtools.send("Page.setWebLifecycleState", { state: "active" });
+      await frozen.waitForFunction(() => window.seen.some((look) => look.resumed));
+      assert.deepEqual((await frozen.evaluate(() => window.seen)).filter((look) => look.resumed && look.token), []);
+      assert.equal(proxy.count("POST", TOKEN), 0, "nobody looks at it, so it asks nothing");
+      await frozen.bringToFront();
+      await frozen.waitForFunction(() => window.told.includes("signedout:session_ended"));
+    } finally {
+      await chromium.close();
+    }
+  });
+}
+
+async function manager(api) {
+  const { createTokenManager } = await import("/pkg/index.js");
+  window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+  window.told = [];
+  window.auth.on("signedout", ({ reason }) => window.told.push(`signedout:${reason}`));
+}
+
+/** The sample API: what is not the IAM's. */
+function service(request, response) {
+  if (request.url !== "/notes") return false;
+  response.writeHead(request.method === "OPTIONS" ? 204 : 200, {
+    "access-control-allow-origin": request.headers.origin ?? "*",
+    "access-control-allow-headers": "authorization",
+  });
+  response.end();
+  return true;
+}
