@@ -10,6 +10,7 @@ pub mod error;
 pub mod keys;
 pub mod load;
 mod machine;
+pub mod reference;
 mod source;
 
 use std::net::SocketAddr;

@@ -9,6 +9,7 @@
 use std::path::Path;
 
 use sessionmint_iam::config::keys::{KEYS, Kind};
+use sessionmint_iam::config::reference::{EXAMPLE, explanation, reference};
 use sessionmint_iam::config::{ConfigErrors, Input, LogFormat, Partial};
 use sessionmint_iam::keys::EncryptionKeySource;
 
@@ -234,8 +235,6 @@ fn c166_issuer_and_database_have_no_default() {
     assert!(errors.contains("no database: give"), "{errors}");
 }
 
-const EXAMPLE: &str = include_str!("../sessionmint.example.toml");
-
 #[test]
 fn the_example_file_is_accepted_and_equals_the_defaults() {
     let example = Partial::parse("sessionmint.example.toml", EXAMPLE)
@@ -263,7 +262,7 @@ fn the_example_file_with_all_its_options_switched_on_is_accepted_too() {
             Some(rest)
                 if KEYS
                     .iter()
-                    .any(|key| rest.starts_with(&format!("{} = ", last(key.name)))) =>
+                    .any(|key| rest.starts_with(&format!("{} = ", key.last_name()))) =>
             {
                 format!("{rest}\n")
             }
@@ -290,30 +289,28 @@ fn the_example_file_with_all_its_options_switched_on_is_accepted_too() {
 }
 
 #[test]
-fn the_example_file_explains_every_setting_with_its_range() {
+fn every_setting_is_explained_with_its_range_and_default() {
     for key in KEYS {
-        let at = EXAMPLE.find(&format!("{} = ", last(key.name)));
-        let before = &EXAMPLE[..at.unwrap_or_else(|| panic!("{} is missing", key.name))];
-        let comment = before.rsplit("\n\n").next().unwrap_or_default();
-        assert!(comment.contains("# "), "{} has no comment", key.name);
+        let text = explanation(key).unwrap_or_else(|| panic!("{} is not explained", key.name));
+        assert!(
+            text.contains("Default") || text.contains("Required"),
+            "{}: {text}",
+            key.name
+        );
         if let Kind::Integer(range) = &key.kind {
             let range = format!("{} to {}", range.start(), range.end());
-            assert!(
-                comment.contains(&range),
-                "{}: `{range}` is not said",
-                key.name
-            );
-            assert!(
-                comment.contains("Default"),
-                "{}: the default is not said",
-                key.name
-            );
+            assert!(text.contains(&range), "{}: {text}", key.name);
         }
     }
 }
 
-fn last(name: &str) -> &str {
-    name.rsplit('.').next().unwrap_or(name)
+#[test]
+fn the_reference_in_the_repository_is_what_the_program_prints() {
+    let committed = include_str!("../CONFIGURATION.md");
+    assert!(
+        committed == reference(),
+        "cargo run -p sessionmint-iam -- config reference > crates/iam/CONFIGURATION.md"
+    );
 }
 
 #[test]

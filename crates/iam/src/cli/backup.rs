@@ -10,7 +10,7 @@ use super::{CliError, Common, output};
 
 #[derive(Args)]
 #[command(after_help = "\
-Examples:
+Example:
   sessionmint backup /var/backups/sessionmint-monday.db --config sessionmint.toml
 
 The service goes on meanwhile. The file (mode 0600) is checked and flushed to disk before it gets its name. It holds what
@@ -25,14 +25,15 @@ pub(super) struct Backup {
 
 #[derive(Args)]
 #[command(after_help = "\
-Examples:
+Example:
   systemctl stop sessionmint
   sessionmint restore /var/backups/sessionmint-monday.db --force --config sessionmint.toml
   systemctl start sessionmint
 
-Run it as the user of the service. Everything is as it was when the backup was made: passwords that were changed since are the old ones again, users that
-were disabled or removed since are back, and so are clients, scopes and signing keys. If that is why you restore, change
-them again before you start the service.
+Run it as the user of the service. Everything is as it was when the backup was made: passwords that were changed since
+are the old ones again, users that were disabled or removed since are back, and so are clients, scopes and signing keys
+(which need the encryption key of then). If you changed any of that for a reason, do it again before you start the
+service.
 
 All sessions are dropped, so that none comes back to life that was ended since the backup: everybody signs in again. With
 --keep-sessions those of the backup live on, also those that were ended since by a sign-out, a changed password or an

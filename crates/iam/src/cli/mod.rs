@@ -1,10 +1,12 @@
 //! The command line. One file for each subject; results go to standard output, everything else to standard error.
 
 mod backup;
-mod check;
+
 mod client;
 mod client_edit;
+mod config;
 mod dev;
+mod health;
 mod import;
 mod keys;
 mod origin;
@@ -43,8 +45,8 @@ Examples:
       --scope \"notes:read notes:write\" --config sessionmint.toml
     sessionmint serve --config sessionmint.toml
 
-Every setting of the file is also a variable, e.g. SESSIONMINT_DATABASE. Changes of users, clients and sessions are seen
-by a running service at once.";
+Every setting of the file is also a variable, e.g. SESSIONMINT_DATABASE; `sessionmint config reference` lists them. Changes
+of users, clients and sessions are seen by a running service at once.";
 
 /// What all commands take.
 #[derive(Args)]
@@ -67,6 +69,8 @@ struct Common {
 enum Command {
     /// Run the service
     Serve(serve::Serve),
+    /// Ask a running service on this machine whether it is ready
+    Health(health::Health),
     /// Users: add, import, change, disable, enable, new password, remove, list
     #[command(subcommand)]
     User(user::User),
@@ -83,9 +87,9 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in the place of the database
     Restore(backup::Restore),
-    /// The configuration: check
+    /// The configuration: check, example, reference
     #[command(subcommand)]
-    Config(check::Config),
+    Config(config::Config),
 }
 
 /// Why a command failed, in words for the operator.
@@ -111,6 +115,7 @@ pub(super) fn run() -> ExitCode {
     let Cli { common, command } = Cli::parse();
     let result = match command {
         Command::Serve(serve) => serve.run(&common),
+        Command::Health(health) => health.run(&common),
         Command::User(user) => user.run(&common),
         Command::Client(client) => client.run(&common),
         Command::Session(session) => session.run(&common),

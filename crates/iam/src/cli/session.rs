@@ -16,9 +16,12 @@ pub(super) enum Session {
     /// List sessions, newest first
     List(List),
     /// End one session, or all of a user
-    #[command(
-        after_help = "Examples:\n  sessionmint session end ses_4Rk1…\n  sessionmint session end --user alice"
-    )]
+    #[command(after_help = "\
+Examples:
+  sessionmint session end ses_4Rk1… --config sessionmint.toml
+  sessionmint session end --user alice --config sessionmint.toml
+
+Nothing is minted from it any more. Services accept the tokens in circulation for 5 minutes at most.")]
     End(End),
 }
 

@@ -31,14 +31,28 @@ pub(super) enum Managed {
     )]
     Add(Add),
     /// Change what a user may be granted
+    #[command(after_help = "\
+Example:
+  sessionmint user set alice --scope \"notes:read account\" --config sessionmint.toml
+
+It holds from the next token on, at most 5 minutes later.")]
     Set(Set),
     /// Keep a user from signing in, and end their sessions
+    #[command(after_help = "\
+Example:
+  sessionmint user disable alice --config sessionmint.toml
+
+A running service mints no more for them from now on. Services accept the tokens in circulation for 5 minutes at most.")]
     Disable(Name),
     /// Let a disabled user sign in again
     Enable(Name),
     /// Set a new password, and end the user's sessions
+    #[command(after_help = "\
+Examples:
+  sessionmint user passwd alice --config sessionmint.toml
+  printf '%s\\n' \"$PASSWORD\" | sessionmint user passwd alice --password-stdin --config sessionmint.toml")]
     Passwd(Passwd),
-    /// Remove a user and their sessions
+    /// Remove a user and their sessions; the id is never given to another
     Remove(Name),
     /// List the users
     List(List),

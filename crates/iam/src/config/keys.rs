@@ -94,6 +94,11 @@ impl Key {
         format!("{ENV_PREFIX}{}", self.name.replace('.', "_").to_uppercase())
     }
 
+    /// Its name within its section, e.g. `idle_secs`.
+    pub fn last_name(&self) -> &'static str {
+        self.name.rsplit('.').next().unwrap_or(self.name)
+    }
+
     /// The setting of that name.
     pub fn find(name: &str) -> Option<&'static Self> {
         KEYS.iter().find(|key| key.name == name)

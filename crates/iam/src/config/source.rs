@@ -87,8 +87,10 @@ impl Sources {
                     variable,
                     match did_you_mean(variable, names.iter().map(String::as_str)) {
                         Some(name) => format!("there is no such setting, did you mean `{name}`?"),
-                        None => "there is no such setting; `sessionmint config check` lists them"
-                            .to_owned(),
+                        None => {
+                            "there is no such setting; `sessionmint config reference` lists them"
+                                .to_owned()
+                        }
                     },
                 );
                 continue;

@@ -1,6 +1,7 @@
 //! The database, the configuration, the help.
 
 use super::support::*;
+use crate::ops_support::Said;
 
 #[test]
 fn the_database_is_asked_for_and_a_mistyped_one_is_not_made() {
@@ -84,8 +85,21 @@ fn help_shows_examples_and_usage_errors_end_in_2() {
         &["client", "add", "--help"],
         &["client", "set", "--help"],
         &["config", "check", "--help"],
+        &["config", "example", "--help"],
+        &["health", "--help"],
+        &["user", "set", "--help"],
+        &["user", "disable", "--help"],
+        &["user", "passwd", "--help"],
+        &["session", "end", "--help"],
+        &["keys", "rotate", "--help"],
+        &["keys", "change-encryption-key", "--help"],
+        &["backup", "--help"],
+        &["restore", "--help"],
     ] {
-        assert!(ok(folder, args, "").contains("Example"), "{args:?}");
+        let help = ok(folder, args, "");
+        assert!(help.contains("Example"), "{args:?}");
+        let long = help.lines().find(|line| line.chars().count() > 130);
+        assert_eq!(long, None, "{args:?}");
     }
     for args in [
         &["usr"][..],
@@ -97,4 +111,63 @@ fn help_shows_examples_and_usage_errors_end_in_2() {
     ] {
         assert_eq!(run(folder, args, "").code, 2, "{args:?}");
     }
+}
+
+#[test]
+fn health_is_what_the_running_service_says_of_itself() {
+    let folder = folder();
+    let folder = folder.path();
+    let refused = fails(folder, &with(&["health"]), "");
+    assert!(refused.contains("set `admin.listen`"), "{refused}");
+    let health = |address: &str| {
+        let health = command(folder)
+            .arg("health")
+            .env("SESSIONMINT_ADMIN_LISTEN", address)
+            .output();
+        Said::from(health.unwrap())
+    };
+
+    let variables = [("SESSIONMINT_ADMIN_LISTEN", "127.0.0.1:0")];
+    let mut server = Server::start(folder, &with(&["serve"]), &variables);
+    let admin = server
+        .log_so_far
+        .lines()
+        .find_map(|line| line.split_once("admin on http://"));
+    let admin = admin.unwrap().1.trim().to_owned();
+    let ready = health(&admin);
+    assert_eq!(
+        (ready.code, ready.out.as_str()),
+        (0, "ready\n"),
+        "{}",
+        ready.err
+    );
+
+    let public = health(&server.address.to_string());
+    assert_eq!(public.code, 1);
+    assert!(
+        public
+            .err
+            .contains("does not answer as this service does: `HTTP/1.1 404"),
+        "{}",
+        public.err
+    );
+    server.stop();
+    let gone = health(&admin);
+    assert_eq!(gone.code, 1);
+    assert!(
+        gone.err.contains("no answer from 127.0.0.1"),
+        "{}",
+        gone.err
+    );
+}
+
+#[test]
+fn the_example_that_is_printed_is_accepted() {
+    let folder = folder();
+    let folder = folder.path();
+    let example = ok(folder, &["config", "example"], "");
+    std::fs::write(folder.join("iam.toml"), example).unwrap();
+    assert!(ok(folder, &with(&["config", "check"]), "").starts_with("ok\n"));
+    let reference = ok(folder, &["config", "reference"], "");
+    assert_eq!(reference, include_str!("../../CONFIGURATION.md"));
 }

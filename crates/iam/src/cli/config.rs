@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use sessionmint_iam::config::Database;
+use sessionmint_iam::config::reference::{EXAMPLE, reference};
 
 use super::{CliError, Common, output};
 
@@ -11,6 +12,11 @@ pub(super) enum Config {
     /// Check the file and the environment, and print what is in effect
     #[command(after_help = "Example:\n  sessionmint config check --config sessionmint.toml")]
     Check(Check),
+    /// Print a file with all settings and their explanations, to begin with
+    #[command(after_help = "Example:\n  sessionmint config example > sessionmint.toml")]
+    Example,
+    /// Print all settings with their variables, ranges, defaults and meanings (Markdown)
+    Reference,
 }
 
 #[derive(Args)]
@@ -22,7 +28,16 @@ pub(super) struct Check {
 
 impl Config {
     pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
-        let Self::Check(Check { json }) = self;
+        match self {
+            Self::Check(check) => check.run(common),
+            Self::Example => output::line(EXAMPLE.trim_end()),
+            Self::Reference => output::line(reference().trim_end()),
+        }
+    }
+}
+
+impl Check {
+    fn run(self, common: &Common) -> Result<(), CliError> {
         let config = common.load(None)?.complete()?;
         let Database::Sqlite(path) = &config.database;
         if let Some(folder) = path
@@ -35,7 +50,7 @@ impl Config {
             );
         }
         let effective = config.effective();
-        if json {
+        if self.json {
             let effective: Map<String, Value> = effective
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
