@@ -1,5 +1,8 @@
 // The npm package's types, used as an app would use them. Compiled only.
 import { createTokenManager, TokenError, type TokenErrorCode, type TokenManager, type User } from "../../crates/browser/pkg/index.js";
+import * as external from "../../crates/browser/pkg/external.js";
+import * as slim from "../../crates/browser/pkg/slim.js";
+import type { WasmSource } from "../../crates/browser/pkg/slim.js";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_: Equal<A, B>): void {}
@@ -53,6 +56,23 @@ try {
     }
   }
 }
+
+// The other entries.
+external.createTokenManager({ iam: "https://api.example.com/iam" }) satisfies TokenManager;
+same<typeof external.TokenError, typeof TokenError>(true);
+same<typeof slim.TokenError, typeof TokenError>(true);
+declare const bytes: Uint8Array<ArrayBuffer>;
+for (const wasm of ["/a.wasm", new URL("https://a.example.com/a.wasm"), new Response(), bytes, bytes.buffer, new WebAssembly.Module(bytes)]) {
+  slim.createTokenManager({ iam: "https://api.example.com/iam", wasm });
+  slim.createTokenManager({ iam: "https://api.example.com/iam", wasm: () => wasm });
+}
+const manager: TokenManager = slim.createTokenManager({ iam: "https://api.example.com/iam", wasm: () => fetch("/a.wasm") });
+// @ts-expect-error it has to be told where the module is
+slim.createTokenManager({ iam: "https://api.example.com/iam" });
+// @ts-expect-error only the slim entry asks for the module
+createTokenManager({ iam: "https://api.example.com/iam", wasm: "/a.wasm" });
+const waiting: WasmSource = "/a.wasm";
+export { manager, waiting };
 
 // @ts-expect-error the service's address is required
 createTokenManager({});

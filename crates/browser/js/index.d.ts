@@ -157,6 +157,7 @@ export type TokenErrorCode =
   | "disposed"
   | "wasm_missing"
   | "wasm_blocked_by_csp"
+  | "wasm_not_found"
   | "wasm_failed";
 
 /** The one error class of the package. Switch on `code`; the message is for people. */

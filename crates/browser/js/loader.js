@@ -2,11 +2,12 @@
 import { Core, initSync } from "./bindings.js";
 import { TokenError } from "./errors.js";
 
-/** `source` gives the bytes of the module. The result gives the class `Core`. */
-export function loader(source) {
-  let loading;
+let loading;
+
+/** `compile` gives a promise of the compiled module; of several loaders of a page the first counts. The result gives the class `Core`. */
+export function loader(compile) {
   return () => {
-    loading ??= start(source).catch((error) => {
+    loading ??= start(compile).catch((error) => {
       loading = undefined;
       throw explain(error);
     });
@@ -14,9 +15,9 @@ export function loader(source) {
   };
 }
 
-async function start(source) {
+async function start(compile) {
   if (typeof WebAssembly !== "object") throw new TokenError("wasm_missing");
-  initSync({ module: await WebAssembly.compile(await source()) });
+  initSync({ module: await compile() });
   return Core;
 }
 

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { initSync } from "../pkg/bindings.js";
 import { createTokenManager } from "../pkg/index.js";
+import * as slim from "../pkg/slim.js";
 import { codeOf, startService } from "./support.mjs";
 
 const run = promisify(execFile);
@@ -87,6 +88,67 @@ for (const [name, sabotage, code] of [
     assert.equal(stdout, `${code}false`);
   });
 }
+
+// A process of its own for each, since the module is loaded once.
+for (const [form, wasm] of [
+  ["a module", "await WebAssembly.compile(bytes)"],
+  ["bytes", "bytes"],
+  ["a buffer", "bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)"],
+  ["a response", `new Response(bytes, { headers: { "content-type": "application/wasm" } })`],
+  ["a response of another type", "new Response(bytes)"],
+  ["an address", "`data:application/wasm;base64,${bytes.toString('base64')}`"],
+  ["a URL", "new URL(`data:application/wasm;base64,${bytes.toString('base64')}`)"],
+  ["a promise", "Promise.resolve(bytes)"],
+  ["a function", "() => bytes"],
+  ["a function that gives a promise of a response", "async () => new Response(bytes)"],
+]) {
+  test(`the slim entry takes ${form}`, async () => {
+    const service = await startService();
+    try {
+      const stdout = await script(
+        `
+        import { readFileSync } from "node:fs";
+        import * as slim from ${JSON.stringify(new URL("../pkg/slim.js", import.meta.url))};
+        const bytes = readFileSync(new URL(${JSON.stringify(new URL("../pkg/sessionmint.wasm", import.meta.url))}));
+        console.log(await slim.createTokenManager({ iam, wasm: ${wasm} }).getToken());
+        `,
+        service.iam,
+      );
+      assert.equal(stdout, "token-1");
+    } finally {
+      await service.stop();
+    }
+  });
+}
+
+test("the slim entry says at once that it was not told where the module is", () => {
+  for (const options of [{ iam: "https://api.example.com/iam" }, { iam: "https://api.example.com/iam", wasm: null }]) {
+    assert.throws(() => slim.createTokenManager(options), { name: "TypeError", message: /`wasm` is required/ });
+  }
+  assert.throws(() => slim.createTokenManager(), TypeError);
+});
+
+test("the slim entry asks its function again after a failure, and all entries share the module that is loaded", async () => {
+  const service = await startService();
+  try {
+    const stdout = await script(
+      `
+      import { readFile } from "node:fs/promises";
+      import * as slim from ${JSON.stringify(new URL("../pkg/slim.js", import.meta.url))};
+      let asked = 0;
+      const wasm = () => (++asked < 2 ? Promise.reject(new Error("not yet")) : readFile(new URL(${JSON.stringify(new URL("../pkg/sessionmint.wasm", import.meta.url))})));
+      const auth = slim.createTokenManager({ iam, wasm });
+      console.log(await auth.getToken().catch((e) => [e.code, e.cause.message].join()), await auth.getToken(), asked);
+      WebAssembly.compile = () => console.log("compiled again");
+      console.log(await createTokenManager({ iam }).getToken(), slim.TokenError === (await import(${JSON.stringify(entry)})).TokenError);
+      `,
+      service.iam,
+    );
+    assert.equal(stdout, "wasm_failed,not yet token-1 2\ntoken-2 true");
+  } finally {
+    await service.stop();
+  }
+});
 
 test("c135_the_token_is_in_no_wasm_memory_no_global_and_on_no_object", async () => {
   const service = await startService();

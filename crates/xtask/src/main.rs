@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
-        Command::Package => package::pack(),
+        Command::Package => package::pack().map(|tarball| println!("{}", tarball.display())),
         Command::Security { fill } => test::security::run(fill),
         Command::Setup => test::setup(),
     };

@@ -37,18 +37,14 @@ pub(crate) fn build() -> Result<()> {
     Ok(())
 }
 
-/// `cargo xtask package`: builds, then packs the tarball into `target/package`.
-pub(crate) fn pack() -> Result<()> {
+/// Builds, then packs the tarball into `target/package`; gives its path.
+pub(crate) fn pack() -> Result<PathBuf> {
     build()?;
     let out = sh::target().join("package");
     std::fs::create_dir_all(&out)?;
     let mut pack = npm::npm(&folder(), ["pack", "--silent", "--pack-destination"]);
     let name = sh::read(pack.arg(&out))?;
-    println!(
-        "{}",
-        out.join(name.lines().last().unwrap_or_default()).display()
-    );
-    Ok(())
+    Ok(out.join(name.lines().last().unwrap_or_default()))
 }
 
 fn assemble(module: &Path, source: &Path) -> Result<()> {

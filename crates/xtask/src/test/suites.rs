@@ -24,6 +24,10 @@ pub(super) fn all() -> Vec<Suite> {
             run: package_node,
         },
         Suite {
+            name: "npm package: in real projects",
+            run: package_projects,
+        },
+        Suite {
             name: "app: types and unit tests",
             run: app,
         },
@@ -74,6 +78,14 @@ fn package_types() -> Result<Counts> {
 fn package_node() -> Result<Counts> {
     package::build()?;
     node("crates/browser", "test", None)
+}
+
+fn package_projects() -> Result<Counts> {
+    let tarball = package::pack()?;
+    npm::install("tests")?;
+    npm::install("tests/packaging")?;
+    debian::browsers()?;
+    node("tests", "packaging", Some(("TARBALL", &tarball)))
 }
 
 fn app() -> Result<Counts> {

@@ -1,0 +1,4 @@
+import { createTokenManager } from "sessionmint/external";
+import { show } from "../../show.js";
+
+show(createTokenManager);

@@ -1,0 +1,4 @@
+import { createTokenManager } from "sessionmint";
+import { show } from "../../show.js";
+
+show(createTokenManager);

@@ -1,0 +1,5 @@
+import { createTokenManager } from "sessionmint/slim";
+import wasm from "sessionmint/sessionmint.wasm?url";
+import { show } from "../../show.js";
+
+show(createTokenManager, { wasm });
