@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sessionmint_oauth::lifetime::SessionPolicy;
-use sessionmint_store::{Store, StoreError};
+use sessionmint_store::{By, Store, StoreError};
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -115,10 +115,10 @@ impl AppBuilder {
     pub async fn build(self) -> Result<Arc<App>, BuildError> {
         let authenticator = self.authenticator.ok_or(BuildError::NoAuthenticator)?;
         random::bytes::<32>(&*self.random)?;
-        let now = self.clock.now();
+        let by = By::service(self.clock.now());
         let keys =
-            SigningKeys::open(&self.config.keys, &self.config.database, &*self.store, now).await?;
-        keys.refresh(&*self.store, now).await?;
+            SigningKeys::open(&self.config.keys, &self.config.database, &*self.store, &by).await?;
+        keys.refresh(&*self.store, &by).await?;
         let known_origins = KnownOrigins::load(&*self.store).await?;
         Ok(Arc::new(App {
             mint_limits: MintLimits::new(self.config.sessions.mints_per_minute),

@@ -20,7 +20,7 @@ use sessionmint_iam::login::{
     Throttled,
 };
 use sessionmint_oauth::Timestamp;
-use sessionmint_store::Users;
+use sessionmint_store::{By, Users};
 
 const PASSWORD: &str = "seven small hedgehogs";
 const A: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -231,7 +231,10 @@ async fn c146_equal_work_on_every_path() {
     add_user(&store, "passwordless", None).await;
     add_user(&store, "damaged", Some("$2b$12$no-argon2-hash")).await;
     let disabled = add_user(&store, "disabled", Some(&hash)).await;
-    store.set_disabled(&disabled, Some(now())).await.unwrap();
+    store
+        .set_disabled(&disabled, true, By::service(now()))
+        .await
+        .unwrap();
 
     let authenticator = PasswordAuthenticator::new(store, &config, Arc::new(SystemRandom)).unwrap();
     let mut seen = Vec::new();

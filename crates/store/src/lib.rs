@@ -1,4 +1,4 @@
-//! Where the IAM keeps users, sessions, clients and signing keys.
+//! Where the IAM keeps users, sessions, clients and signing keys, and the audit trail of what is done to them.
 //!
 //! Each method of the traits is **one atomic command** that ends in an outcome; there is no `begin … save`. Time and
 //! identifiers come in as parameters, and SQL lives only in this crate. [`StoreError`] means that the engine could not
@@ -9,30 +9,33 @@
 //!
 //! ```
 //! use sessionmint_oauth::{Timestamp, UserId};
-//! use sessionmint_store::{AddUser, NewUser, SqliteStore, Users};
+//! use sessionmint_store::{AddUser, By, NewUser, SqliteStore, Users};
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! let store = SqliteStore::open(folder.path().join("sessionmint.db"))?;
+//! let now = Timestamp::from_secs(1_700_000_000);
 //! let ada = NewUser {
 //!     id: UserId::from_random([7; 16]),
 //!     username: "ada".to_owned(),
 //!     password_hash: None,
 //!     scopes: None,
 //!     disabled_at: None,
-//!     created_at: Timestamp::from_secs(1_700_000_000),
+//!     created_at: now,
 //! };
-//! assert_eq!(store.add_user(ada.clone()).await?, AddUser::Added);
-//! assert_eq!(store.add_user(ada).await?, AddUser::NameTaken);
+//! let by = By::operator("root", now);
+//! assert_eq!(store.add_user(ada.clone(), by.clone()).await?, AddUser::Added);
+//! assert_eq!(store.add_user(ada, by).await?, AddUser::NameTaken);
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # Writing an engine
-//! Implement the four traits, then run the suite of `contract` (feature `contract`) against it; an engine is right when
+//! Implement the five traits, then run the suite of `contract` (feature `contract`) against it; an engine is right when
 //! that suite passes.
 
+mod audit;
 #[cfg(feature = "contract")]
 #[expect(
     clippy::unwrap_used,
@@ -46,10 +49,14 @@ mod records;
 pub mod sqlite;
 mod traits;
 
+pub use audit::{
+    Actor, AuditCursor, AuditDetails, AuditFilter, AuditKind, AuditReason, AuditRecord, By,
+    NewAuditRecord, Refusal, UnknownWord,
+};
 pub use observer::{CommandEnd, CommandKind, Observer};
 pub use records::{NewSession, NewUser, ResealedKey, Session, SigningKeyRow, User};
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use traits::{
-    AddClient, AddKey, AddUser, Change, ChangePassword, Clients, EndSessions, Keys, ReplaceClient,
-    Sessions, StartSession, Store, StoreError, Users,
+    AddClient, AddKey, AddUser, Audit, Change, ChangePassword, Clients, EndSessions, Keys,
+    ReplaceClient, Sessions, StartSession, Store, StoreError, Users,
 };

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::AuditKind;
+
 /// What a command does to the stored data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CommandKind {
@@ -52,6 +54,10 @@ pub trait Observer: Send + Sync {
     fn begun(&self, kind: CommandKind);
     /// The same command ended after so long, queueing included.
     fn ended(&self, kind: CommandKind, end: CommandEnd, took: Duration);
+    /// A record of this kind was added to the audit trail, and the caller knows of it.
+    fn recorded(&self, kind: AuditKind) {
+        let _ = kind;
+    }
 }
 
 /// One command under watch: says that it begins, and when dropped, that and how it ended.

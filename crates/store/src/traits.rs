@@ -1,11 +1,18 @@
 //! The commands that every engine carries out.
+//!
+//! A command that changes something takes [`By`] whom as its last parameter, and leaves the records of the change in the
+//! audit trail, in the same transaction; one that changes nothing leaves none. [`Sessions::touch_session`] is the exception:
+//! it is part of a mint, and mints are logged and counted instead.
 
 use async_trait::async_trait;
 use sessionmint_oauth::{
     BrowserClient, ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId,
 };
 
-use crate::{NewSession, NewUser, ResealedKey, Session, SigningKeyRow, User};
+use crate::{
+    AuditCursor, AuditFilter, AuditRecord, By, NewSession, NewUser, Refusal, ResealedKey, Session,
+    SigningKeyRow, User,
+};
 
 /// The engine could not answer. Nothing is known of the command's effect unless the engine says so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,9 +123,9 @@ pub enum EndSessions {
 #[async_trait]
 pub trait Users: Send + Sync {
     /// Adds a user unless the name is taken.
-    async fn add_user(&self, user: NewUser) -> Result<AddUser, StoreError>;
+    async fn add_user(&self, user: NewUser, by: By) -> Result<AddUser, StoreError>;
     /// Adds each user unless the name is taken, all in one transaction; says for each how it went.
-    async fn add_users(&self, users: Vec<NewUser>) -> Result<Vec<AddUser>, StoreError>;
+    async fn add_users(&self, users: Vec<NewUser>, by: By) -> Result<Vec<AddUser>, StoreError>;
     /// Finds by exact name.
     async fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError>;
     /// Finds by id.
@@ -131,6 +138,7 @@ pub trait Users: Send + Sync {
         id: &UserId,
         hash: String,
         end: EndSessions,
+        by: By,
     ) -> Result<Change, StoreError>;
     /// The user's own change of password: replaces the hash `old` by `new` and, in the same transaction, ends every
     /// session but `kept`. Only while `old` is still stored and `kept` is a session of the user: a request that was
@@ -141,6 +149,7 @@ pub trait Users: Send + Sync {
         old: &str,
         new: String,
         kept: &SessionId,
+        by: By,
     ) -> Result<ChangePassword, StoreError>;
     /// Replaces a hash by a stronger one of the same password, only if it is still `old`: a sign-in must not undo a
     /// password change that it raced with. Sessions stay.
@@ -149,18 +158,21 @@ pub trait Users: Send + Sync {
         id: &UserId,
         old: &str,
         new: String,
+        by: By,
     ) -> Result<Change, StoreError>;
-    /// Disables (`Some`) or enables (`None`) and, when disabling, ends every session in the same transaction.
-    /// Someone who is disabled already keeps the earlier time.
-    async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<Change, StoreError>;
+    /// Disables or enables and, when disabling, ends every session in the same transaction. Someone who is disabled
+    /// already keeps the earlier time.
+    async fn set_disabled(&self, id: &UserId, disabled: bool, by: By)
+    -> Result<Change, StoreError>;
     /// Sets what the user may be granted; see [`User::scopes`].
     async fn set_user_scopes(
         &self,
         id: &UserId,
         scopes: Option<Scope>,
+        by: By,
     ) -> Result<Change, StoreError>;
     /// Removes a user and, in the same transaction, their sessions. Ids are random, so none is ever reused.
-    async fn remove_user(&self, id: &UserId) -> Result<Change, StoreError>;
+    async fn remove_user(&self, id: &UserId, by: By) -> Result<Change, StoreError>;
 }
 
 /// Sessions. Ending one removes its row, so an ended session cannot come back.
@@ -174,6 +186,7 @@ pub trait Sessions: Send + Sync {
         session: NewSession,
         replaces: Option<SessionKeyHash>,
         max_per_user: u32,
+        by: By,
     ) -> Result<StartSession, StoreError>;
     /// The session behind a cookie; `None` too while its user is disabled.
     async fn session(&self, key: &SessionKeyHash) -> Result<Option<Session>, StoreError>;
@@ -183,37 +196,43 @@ pub trait Sessions: Send + Sync {
         key: &SessionKeyHash,
         at: Timestamp,
     ) -> Result<Change, StoreError>;
-    /// Ends the session behind a cookie.
-    async fn end_session(&self, key: &SessionKeyHash) -> Result<Change, StoreError>;
+    /// Ends the session behind a cookie, as its user signs out.
+    async fn end_session(&self, key: &SessionKeyHash, by: By) -> Result<Change, StoreError>;
     /// A user's sessions, newest first.
     async fn sessions_of(&self, user: &UserId) -> Result<Vec<Session>, StoreError>;
     /// Ends one session by its public id, only if it is this user's.
-    async fn end_session_of(&self, user: &UserId, id: &SessionId) -> Result<Change, StoreError>;
-    /// Ends one session by its public id, whoever it belongs to: for the operator, never for a user's request.
-    async fn end_session_by_id(&self, id: &SessionId) -> Result<Change, StoreError>;
-    /// Ends a user's sessions; says how many.
-    async fn end_sessions_of(&self, user: &UserId, which: EndSessions) -> Result<u32, StoreError>;
-    /// Removes rows whose absolute end is before `now` or whose last activity is before `idle_before`; says how many.
-    async fn purge_sessions(
+    async fn end_session_of(
         &self,
-        now: Timestamp,
-        idle_before: Timestamp,
+        user: &UserId,
+        id: &SessionId,
+        by: By,
+    ) -> Result<Change, StoreError>;
+    /// Ends one session by its public id, whoever it belongs to: for the operator, never for a user's request.
+    async fn end_session_by_id(&self, id: &SessionId, by: By) -> Result<Change, StoreError>;
+    /// Ends a user's sessions; says how many.
+    async fn end_sessions_of(
+        &self,
+        user: &UserId,
+        which: EndSessions,
+        by: By,
     ) -> Result<u32, StoreError>;
+    /// Removes rows whose absolute end is before `by.at` or whose last activity is before `idle_before`; says how many.
+    async fn purge_sessions(&self, idle_before: Timestamp, by: By) -> Result<u32, StoreError>;
 }
 
 /// Registered clients. Changes by another process (the CLI beside a running service) are seen at once.
 #[async_trait]
 pub trait Clients: Send + Sync {
     /// Adds a client unless its id or one of its origins is taken.
-    async fn add_client(
+    async fn add_client(&self, client: BrowserClient, by: By) -> Result<AddClient, StoreError>;
+    /// Replaces the client of the same id, its origins included, unless one of them is another client's.
+    async fn replace_client(
         &self,
         client: BrowserClient,
-        now: Timestamp,
-    ) -> Result<AddClient, StoreError>;
-    /// Replaces the client of the same id, its origins included, unless one of them is another client's.
-    async fn replace_client(&self, client: BrowserClient) -> Result<ReplaceClient, StoreError>;
+        by: By,
+    ) -> Result<ReplaceClient, StoreError>;
     /// Removes a client and, in the same transaction, its origins.
-    async fn remove_client(&self, id: &ClientId) -> Result<Change, StoreError>;
+    async fn remove_client(&self, id: &ClientId, by: By) -> Result<Change, StoreError>;
     /// The client that an origin belongs to, byte for byte.
     async fn client_by_origin(&self, origin: &str) -> Result<Option<BrowserClient>, StoreError>;
     /// Finds by id.
@@ -231,12 +250,14 @@ pub trait Keys: Send + Sync {
         &self,
         key: SigningKeyRow,
         newest: Option<SigningKeyRow>,
+        by: By,
     ) -> Result<AddKey, StoreError>;
     /// As [`Keys::add_key`], and removes all other keys in the same transaction.
     async fn replace_keys(
         &self,
         key: SigningKeyRow,
         newest: Option<SigningKeyRow>,
+        by: By,
     ) -> Result<AddKey, StoreError>;
     /// Puts the encrypted form in the place of a private key that is not encrypted, and leaves nothing of the latter.
     async fn seal_key(
@@ -244,17 +265,35 @@ pub trait Keys: Send + Sync {
         kid: &str,
         pkcs8: Vec<u8>,
         seal_version: u32,
+        by: By,
     ) -> Result<Change, StoreError>;
     /// Puts each key's `new` form in the place of its `old` one and leaves nothing of the latter: all of them in one
     /// transaction, and only while `keys` are all keys that there are and each is as it was read.
-    async fn reseal_keys(&self, keys: Vec<ResealedKey>) -> Result<Change, StoreError>;
+    async fn reseal_keys(&self, keys: Vec<ResealedKey>, by: By) -> Result<Change, StoreError>;
     /// Removes a key, but never the newest.
-    async fn remove_key(&self, kid: &str) -> Result<Change, StoreError>;
+    async fn remove_key(&self, kid: &str, by: By) -> Result<Change, StoreError>;
     /// All keys in the order in which they were stored.
     async fn keys(&self) -> Result<Vec<SigningKeyRow>, StoreError>;
 }
 
-/// All of it: what the service is given.
-pub trait Store: Users + Sessions + Clients + Keys {}
+/// The audit trail. What is changed is recorded by the commands that change it; here is what is refused, and the reading.
+#[async_trait]
+pub trait Audit: Send + Sync {
+    /// Records what was refused, all in one transaction.
+    async fn record_refusals(&self, refusals: Vec<Refusal>) -> Result<(), StoreError>;
+    /// Records, newest first, `limit` of them behind `after`.
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        after: Option<AuditCursor>,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError>;
+    /// Removes records from before `before`, and the oldest records of refusals beyond `max_refusals`, which a flood of them
+    /// must not exceed; says how many.
+    async fn purge_audit(&self, before: Timestamp, max_refusals: u32) -> Result<u32, StoreError>;
+}
 
-impl<T: Users + Sessions + Clients + Keys> Store for T {}
+/// All of it: what the service is given.
+pub trait Store: Users + Sessions + Clients + Keys + Audit {}
+
+impl<T: Users + Sessions + Clients + Keys + Audit> Store for T {}

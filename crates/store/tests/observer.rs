@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use sessionmint_oauth::{SessionKeyHash, Timestamp};
 use sessionmint_store::{
-    Change, CommandEnd, CommandKind, Observer, Sessions, SqliteOptions, SqliteStore,
+    By, Change, CommandEnd, CommandKind, Observer, Sessions, SqliteOptions, SqliteStore,
 };
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -66,7 +66,7 @@ async fn each_command_begins_and_ends_once_with_how_it_ended() {
 
     let other = Connection::open(folder.path().join("iam.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert!(store.end_session(&NOBODYS).await.is_err());
+    assert!(store.end_session(&NOBODYS, by()).await.is_err());
     assert_eq!(
         seen.take(),
         [(Write, None), (Write, Some(CommandEnd::Failed))]
@@ -79,7 +79,7 @@ async fn a_caller_that_goes_away_does_not_leave_its_command_under_way() {
     let other = Connection::open(folder.path().join("iam.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     // Polled once, which queues it, and dropped. It cannot end before: the lock is ours.
-    assert!(poll_once(store.end_session(&NOBODYS)).await.is_none());
+    assert!(poll_once(store.end_session(&NOBODYS, by())).await.is_none());
     let told = [
         (CommandKind::Write, None),
         (CommandKind::Write, Some(CommandEnd::Abandoned)),
@@ -95,4 +95,8 @@ async fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
         Poll::Pending => Poll::Ready(None),
     })
     .await
+}
+
+fn by() -> By {
+    By::service(NOW)
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::Connection;
 use sessionmint_oauth::{SessionId, SessionKeyHash, Timestamp, UserId};
 use sessionmint_store::sqlite::{BackupError, Contents, RestoreOptions, backup, restore};
-use sessionmint_store::{NewSession, NewUser, OpenError, Sessions, SqliteStore, Users};
+use sessionmint_store::{By, NewSession, NewUser, OpenError, Sessions, SqliteStore, Users};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const REPLACE: RestoreOptions = RestoreOptions {
@@ -26,7 +26,7 @@ impl Place {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("iam.db")).unwrap();
-        store.add_user(user(1)).await.unwrap();
+        store.add_user(user(1), by()).await.unwrap();
         start(&store, 1).await;
         Self { folder, store }
     }
@@ -59,7 +59,7 @@ async fn c158_a_backup_under_load_is_of_one_moment_and_keeps_no_writer_out() {
             // A user and their session come one after the other: no backup may have the second without the first.
             runtime.unwrap().block_on(async {
                 for number in 2..=u8::MAX {
-                    place.store.add_user(user(number)).await.unwrap();
+                    place.store.add_user(user(number), by()).await.unwrap();
                     start(&place.store, number).await;
                     if stop.load(Ordering::SeqCst) {
                         return number;
@@ -104,7 +104,7 @@ async fn a_backup_is_whole_private_and_leaves_nothing_else_behind() {
     }
     let again = backup(&place.database(), &place.at("copy.db"), false);
     assert!(matches!(again, Err(BackupError::Exists(_))), "{again:?}");
-    place.store.add_user(user(2)).await.unwrap();
+    place.store.add_user(user(2), by()).await.unwrap();
     assert_eq!(
         backup(&place.database(), &place.at("copy.db"), true)
             .unwrap()
@@ -142,7 +142,7 @@ async fn a_backup_of_something_else_is_refused() {
             matches!(refused, Err(BackupError::Open(OpenError::Foreign(_)))),
             "{refused:?}"
         );
-        let refused = restore(&at(name), &at("iam.db"), REPLACE);
+        let refused = restore(&at(name), &at("iam.db"), REPLACE, &by());
         assert!(
             matches!(refused, Err(BackupError::Open(OpenError::Foreign(_)))),
             "{refused:?}"
@@ -156,10 +156,10 @@ async fn c020_an_old_backup_does_not_bring_ended_sessions_back() {
     let place = Place::new().await;
     let (database, copy) = (place.database(), place.at("copy.db"));
     backup(&database, &copy, false).unwrap();
-    place.store.end_session(&key_hash(1)).await.unwrap();
+    place.store.end_session(&key_hash(1), by()).await.unwrap();
     let folder = place.stop();
 
-    let restored = restore(&copy, &database, REPLACE).unwrap();
+    let restored = restore(&copy, &database, REPLACE, &by()).unwrap();
     assert_eq!(
         (restored.dropped_sessions, restored.contents.sessions),
         (1, 0)
@@ -174,7 +174,7 @@ async fn c020_an_old_backup_does_not_bring_ended_sessions_back() {
         replace: true,
         keep_sessions: true,
     };
-    let restored = restore(&copy, &database, options).unwrap();
+    let restored = restore(&copy, &database, options, &by()).unwrap();
     assert_eq!(
         (restored.dropped_sessions, restored.contents.sessions),
         (0, 1)
@@ -199,7 +199,7 @@ async fn what_is_replaced_is_kept_and_can_be_restored() {
     let place = Place::new().await;
     let (database, copy) = (place.database(), place.at("copy.db"));
     backup(&database, &copy, false).unwrap();
-    place.store.add_user(user(2)).await.unwrap();
+    place.store.add_user(user(2), by()).await.unwrap();
     let _folder = place.stop();
     let users = |path: &Path| {
         Connection::open(path)
@@ -208,17 +208,23 @@ async fn what_is_replaced_is_kept_and_can_be_restored() {
             .unwrap()
     };
 
-    let refused = restore(&copy, &database, RestoreOptions::default());
+    let refused = restore(&copy, &database, RestoreOptions::default(), &by());
     assert!(
         matches!(refused, Err(BackupError::Exists(_))),
         "{refused:?}"
     );
     assert_eq!(users(&database), 2);
-    let kept = restore(&copy, &database, REPLACE).unwrap().kept_as.unwrap();
+    let kept = restore(&copy, &database, REPLACE, &by())
+        .unwrap()
+        .kept_as
+        .unwrap();
     assert_eq!((users(&database), users(&kept)), (1, 2));
-    let kept = restore(&kept, &database, REPLACE).unwrap().kept_as.unwrap();
+    let kept = restore(&kept, &database, REPLACE, &by())
+        .unwrap()
+        .kept_as
+        .unwrap();
     assert_eq!((users(&database), users(&kept)), (2, 1));
-    let itself = restore(&database, &database, REPLACE);
+    let itself = restore(&database, &database, REPLACE, &by());
     assert!(matches!(itself, Err(BackupError::Itself(_))), "{itself:?}");
 }
 
@@ -227,12 +233,12 @@ async fn a_database_in_use_is_not_replaced() {
     let place = Place::new().await;
     let (database, copy) = (place.database(), place.at("copy.db"));
     backup(&database, &copy, false).unwrap();
-    let refused = restore(&copy, &database, REPLACE);
+    let refused = restore(&copy, &database, REPLACE, &by());
     assert!(matches!(refused, Err(BackupError::InUse(_))), "{refused:?}");
-    place.store.add_user(user(2)).await.unwrap();
+    place.store.add_user(user(2), by()).await.unwrap();
     assert!(place.store.session(&key_hash(1)).await.unwrap().is_some());
     // A database in use is no backup either: what is in its log would be missing.
-    let refused = restore(&database, &place.at("new.db"), REPLACE);
+    let refused = restore(&database, &place.at("new.db"), REPLACE, &by());
     assert!(matches!(refused, Err(BackupError::Log(_))), "{refused:?}");
     let folder = place.stop();
     assert_eq!(names(folder.path()), ["copy.db", "iam.db"]);
@@ -245,11 +251,11 @@ async fn a_restore_to_an_empty_place_makes_a_private_file_and_spares_the_backup(
     backup(&place.database(), &copy, false).unwrap();
     let before = fs::read(&copy).unwrap();
     fs::write(place.at("new.db-wal"), "left by another database").unwrap();
-    let refused = restore(&copy, &new, RestoreOptions::default());
+    let refused = restore(&copy, &new, RestoreOptions::default(), &by());
     assert!(matches!(refused, Err(BackupError::Log(_))), "{refused:?}");
     fs::remove_file(place.at("new.db-wal")).unwrap();
 
-    let restored = restore(&copy, &new, RestoreOptions::default()).unwrap();
+    let restored = restore(&copy, &new, RestoreOptions::default(), &by()).unwrap();
     assert_eq!(restored.kept_as, None);
     #[cfg(unix)]
     {
@@ -274,7 +280,7 @@ async fn a_restore_to_an_empty_place_makes_a_private_file_and_spares_the_backup(
 async fn a_damaged_backup_is_refused_and_the_database_stays() {
     let place = Place::new().await;
     for number in 2..=200 {
-        place.store.add_user(user(number)).await.unwrap();
+        place.store.add_user(user(number), by()).await.unwrap();
     }
     let (database, copy) = (place.database(), place.at("copy.db"));
     backup(&database, &copy, false).unwrap();
@@ -284,7 +290,7 @@ async fn a_damaged_backup_is_refused_and_the_database_stays() {
     torn.get_mut(8 * 4096..).unwrap().fill(0x5a);
     for damaged in [torn, whole.get(..whole.len() / 2).unwrap().to_vec()] {
         fs::write(&copy, damaged).unwrap();
-        let refused = restore(&copy, &database, REPLACE);
+        let refused = restore(&copy, &database, REPLACE, &by());
         assert!(
             matches!(&refused, Err(BackupError::Damaged { path, .. }) if *path == copy),
             "{refused:?}"
@@ -303,7 +309,7 @@ async fn c163_a_backup_of_a_newer_release_is_refused() {
         .unwrap()
         .execute_batch("INSERT INTO schema_migrations VALUES (9999, 1)")
         .unwrap();
-    let refused = restore(&copy, &new, REPLACE);
+    let refused = restore(&copy, &new, REPLACE, &by());
     assert!(
         matches!(
             refused,
@@ -322,7 +328,7 @@ async fn c163_a_backup_of_a_newer_release_is_refused() {
         .execute_batch("INSERT INTO schema_migrations VALUES (9999, 1)")
         .unwrap();
     assert!(SqliteStore::open(&database).is_err());
-    restore(&copy, &database, REPLACE).unwrap();
+    restore(&copy, &database, REPLACE, &by()).unwrap();
     SqliteStore::open(&database).unwrap();
 }
 
@@ -336,7 +342,10 @@ async fn a_replaced_database_is_as_private_as_before() {
     backup(&database, &copy, false).unwrap();
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o644)).unwrap();
     let _folder = place.stop();
-    let kept = restore(&copy, &database, REPLACE).unwrap().kept_as.unwrap();
+    let kept = restore(&copy, &database, REPLACE, &by())
+        .unwrap()
+        .kept_as
+        .unwrap();
     for file in [&database, &kept] {
         assert_eq!(
             fs::metadata(file).unwrap().permissions().mode() & 0o777,
@@ -381,5 +390,9 @@ async fn start(store: &SqliteStore, number: u8) {
         user_agent: String::new(),
         password_hash: None,
     };
-    store.start_session(session, None, 20).await.unwrap();
+    store.start_session(session, None, 20, by()).await.unwrap();
+}
+
+fn by() -> By {
+    By::service(NOW)
 }

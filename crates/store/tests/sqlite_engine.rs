@@ -13,8 +13,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use sessionmint_oauth::{SessionId, SessionKeyHash, Timestamp, UserId};
 use sessionmint_store::{
-    AddUser, Change, Keys, NewSession, NewUser, OpenError, ResealedKey, Sessions, SigningKeyRow,
-    SqliteOptions, SqliteStore, StartSession, StoreError, Users,
+    AddUser, By, Change, Keys, NewSession, NewUser, OpenError, ResealedKey, Sessions,
+    SigningKeyRow, SqliteOptions, SqliteStore, StartSession, StoreError, Users,
 };
 use tokio::task::coop::unconstrained;
 
@@ -35,7 +35,7 @@ async fn c074_only_the_owner_can_read_the_files() {
             & 0o777
     };
     let store = SqliteStore::open(&path).unwrap();
-    store.add_user(user(1)).await.unwrap();
+    store.add_user(user(1), by()).await.unwrap();
     assert_eq!(
         [mode("new.db"), mode("new.db-wal"), mode("new.db-shm")],
         [0o600; 3]
@@ -85,7 +85,7 @@ async fn data_stays_and_migrations_are_not_repeated_when_reopened() {
     let path = folder.path().join("test.db");
     for number in 1..=3 {
         let store = SqliteStore::open(&path).unwrap();
-        assert_eq!(store.add_user(user(number)).await, Ok(AddUser::Added));
+        assert_eq!(store.add_user(user(number), by()).await, Ok(AddUser::Added));
         assert_eq!(
             store.users(None, 10).await.unwrap().len(),
             usize::from(number)
@@ -123,7 +123,7 @@ fn instances_that_create_a_database_together_all_get_it() {
 #[tokio::test]
 async fn queued_writes_share_transactions_and_one_that_fails_spoils_no_other() {
     let (folder, store) = open(&SqliteOptions::default());
-    store.add_user(user(1)).await.unwrap();
+    store.add_user(user(1), by()).await.unwrap();
     let lock = write_lock(folder.path());
     let before = store.write_transactions();
     let mut writes: Vec<_> = (0..500_u32)
@@ -137,7 +137,12 @@ async fn queued_writes_share_transactions_and_one_that_fails_spoils_no_other() {
                 ..session(number)
             };
             // Without Tokio's budget for a task, which ends before all of them are queued.
-            Box::pin(unconstrained(store.start_session(new, replaces, u32::MAX)))
+            Box::pin(unconstrained(store.start_session(
+                new,
+                replaces,
+                u32::MAX,
+                by(),
+            )))
         })
         .collect();
     for write in &mut writes {
@@ -168,16 +173,16 @@ async fn a_locked_database_is_an_outage_and_it_passes() {
     let mut options = SqliteOptions::default();
     options.busy_timeout = Duration::from_millis(50);
     let (folder, store) = open(&options);
-    store.add_user(user(1)).await.unwrap();
+    store.add_user(user(1), by()).await.unwrap();
     start(&store, 1).await;
 
     let lock = write_lock(folder.path());
-    let ended = store.end_session(&key_hash(1)).await;
+    let ended = store.end_session(&key_hash(1), by()).await;
     assert!(
         matches!(ended, Err(StoreError::Unavailable(_))),
         "{ended:?}"
     );
-    let refused = store.add_user(user(1)).await;
+    let refused = store.add_user(user(1), by()).await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
         "not `NameTaken`: {refused:?}"
@@ -188,7 +193,10 @@ async fn a_locked_database_is_an_outage_and_it_passes() {
     );
     drop(lock);
 
-    assert_eq!(store.end_session(&key_hash(1)).await, Ok(Change::Done));
+    assert_eq!(
+        store.end_session(&key_hash(1), by()).await,
+        Ok(Change::Done)
+    );
 }
 
 #[tokio::test]
@@ -203,7 +211,7 @@ async fn a_write_waits_only_so_long_even_for_a_place_in_the_queue() {
     let mut writes = tokio::task::JoinSet::new();
     for number in 1..=20 {
         let store = Arc::clone(&store);
-        writes.spawn(async move { store.add_user(user(number)).await });
+        writes.spawn(async move { store.add_user(user(number), by()).await });
     }
     for outcome in writes.join_all().await {
         assert!(
@@ -225,7 +233,9 @@ async fn a_write_waits_only_so_long_even_for_a_place_in_the_queue() {
 async fn dropping_the_store_finishes_what_is_queued() {
     let (folder, store) = open(&SqliteOptions::default());
     let lock = write_lock(folder.path());
-    let mut writes: Vec<_> = (0..10).map(|number| store.add_user(user(number))).collect();
+    let mut writes: Vec<_> = (0..10)
+        .map(|number| store.add_user(user(number), by()))
+        .collect();
     for write in &mut writes {
         assert!(poll_once(write.as_mut()).is_none());
     }
@@ -279,8 +289,8 @@ async fn a_dropped_store_leaves_no_file_open() {
 async fn several_stores_in_one_thread_do_not_mix() {
     let (_folder_a, a) = open(&SqliteOptions::default());
     let (_folder_b, b) = open(&SqliteOptions::default());
-    a.add_user(user(1)).await.unwrap();
-    b.add_user(user(2)).await.unwrap();
+    a.add_user(user(1), by()).await.unwrap();
+    b.add_user(user(2), by()).await.unwrap();
     assert!(a.user(&user(1).id).await.unwrap().is_some());
     assert_eq!(b.user(&user(1).id).await, Ok(None));
     drop(a);
@@ -297,7 +307,7 @@ async fn damaged_data_is_an_error_and_never_absence_or_more_rights() {
         "UPDATE users SET scopes = 'two  spaces'",
     ] {
         let (folder, store) = open(&SqliteOptions::default());
-        store.add_user(user(1)).await.unwrap();
+        store.add_user(user(1), by()).await.unwrap();
         start(&store, 1).await;
         other_connection(&folder.path().join("test.db"))
             .execute_batch(damage)
@@ -313,7 +323,7 @@ async fn damaged_data_is_an_error_and_never_absence_or_more_rights() {
 #[tokio::test]
 async fn sessions_of_a_user_disabled_by_hand_are_hidden() {
     let (folder, store) = open(&SqliteOptions::default());
-    store.add_user(user(1)).await.unwrap();
+    store.add_user(user(1), by()).await.unwrap();
     start(&store, 1).await;
     let by_hand = other_connection(&folder.path().join("test.db"));
     by_hand
@@ -326,14 +336,14 @@ async fn sessions_of_a_user_disabled_by_hand_are_hidden() {
 #[tokio::test]
 async fn c022_session_table_stores_only_a_hash() {
     let (folder, store) = open(&SqliteOptions::default());
-    store.add_user(user(1)).await.unwrap();
+    store.add_user(user(1), by()).await.unwrap();
     let cookie = "q83vEjRWeJASNFZ4kBI0VniQEjRWeJASNFZ4kBI0Vng";
     let hash = sha256(cookie.as_bytes());
     let new = NewSession {
         key_hash: SessionKeyHash(hash),
         ..session(1)
     };
-    store.start_session(new, None, 20).await.unwrap();
+    store.start_session(new, None, 20, by()).await.unwrap();
     assert!(
         store
             .session(&SessionKeyHash(hash))
@@ -374,7 +384,7 @@ async fn c153_a_read_only_file_can_be_read_and_is_written_once_it_may_be() {
     if let Some(path) = std::env::var_os("SESSIONMINT_READ_ONLY_DATABASE") {
         let store = SqliteStore::open(&path).unwrap();
         assert!(store.user(&user(1).id).await.unwrap().is_some());
-        let added = store.add_user(user(2)).await;
+        let added = store.add_user(user(2), by()).await;
         assert!(
             matches!(added, Err(StoreError::Unavailable(_))),
             "{added:?}"
@@ -389,11 +399,11 @@ async fn c153_a_read_only_file_can_be_read_and_is_written_once_it_may_be() {
                 std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
             }
         }
-        assert_eq!(store.add_user(user(2)).await, Ok(AddUser::Added));
+        assert_eq!(store.add_user(user(2), by()).await, Ok(AddUser::Added));
         return;
     }
     let (folder, store) = open(&SqliteOptions::default());
-    store.add_user(user(1)).await.unwrap();
+    store.add_user(user(1), by()).await.unwrap();
     drop(store);
     let path = folder.path().join("test.db");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
@@ -425,7 +435,7 @@ async fn what_was_acknowledged_survives_a_kill() {
     if let Some(path) = std::env::var_os("SESSIONMINT_DATABASE_OF_THE_KILLED") {
         let store = SqliteStore::open(path).unwrap();
         for number in 0..=u8::MAX {
-            store.add_user(user(number)).await.unwrap();
+            store.add_user(user(number), by()).await.unwrap();
             println!("\nacknowledged {number}");
         }
         std::future::pending::<()>().await;
@@ -466,7 +476,7 @@ async fn keys_of_any_bytes_come_back() {
     let (_folder, store) = open(&SqliteOptions::default());
     let pkcs8: Vec<u8> = (0..=u8::MAX).collect();
     store
-        .add_key(signing_key("k", pkcs8.clone()), None)
+        .add_key(signing_key("k", pkcs8.clone()), None, by())
         .await
         .unwrap();
     let keys = store.keys().await.unwrap();
@@ -485,7 +495,7 @@ async fn c074_nothing_is_left_of_a_private_key_that_is_sealed_or_removed() {
     let mut newest = None;
     for (kid, pkcs8) in [("1", &plain), ("2", &removed), ("3", &vec![3])] {
         let key = signing_key(kid, pkcs8.clone());
-        store.add_key(key.clone(), newest).await.unwrap();
+        store.add_key(key.clone(), newest, by()).await.unwrap();
         newest = Some(key);
     }
     drop(store);
@@ -498,8 +508,8 @@ async fn c074_nothing_is_left_of_a_private_key_that_is_sealed_or_removed() {
 
     let store = SqliteStore::open(&path).unwrap();
     // Longer than what it replaces, so the row moves.
-    store.seal_key("1", vec![7; 300], 1).await.unwrap();
-    store.remove_key("2").await.unwrap();
+    store.seal_key("1", vec![7; 300], 1, by()).await.unwrap();
+    store.remove_key("2", by()).await.unwrap();
     drop(store);
     assert!(!holds(&plain) && !holds(&removed));
 }
@@ -509,7 +519,7 @@ async fn c074_nothing_is_left_of_the_old_form_of_a_key_that_is_encrypted_anew() 
     let (folder, store) = open(&SqliteOptions::default());
     let old = b"a private key under the old encryption key".repeat(4);
     let key = signing_key("1", old.clone());
-    store.add_key(key, None).await.unwrap();
+    store.add_key(key, None, by()).await.unwrap();
     // A service that runs beside it.
     let other = SqliteStore::open(folder.path().join("test.db")).unwrap();
     other.keys().await.unwrap();
@@ -519,7 +529,7 @@ async fn c074_nothing_is_left_of_the_old_form_of_a_key_that_is_encrypted_anew() 
         new: vec![7; old.len()],
         seal_version: 1,
     };
-    store.reseal_keys(vec![resealed]).await.unwrap();
+    store.reseal_keys(vec![resealed], by()).await.unwrap();
     assert_eq!(store.empty_log(), Ok(true));
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let path = file.unwrap().path();
@@ -602,7 +612,7 @@ fn session(number: u32) -> NewSession {
 
 async fn start(store: &SqliteStore, number: u32) {
     store
-        .start_session(session(number), None, 20)
+        .start_session(session(number), None, 20, by())
         .await
         .unwrap();
 }
@@ -618,4 +628,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
         .windows(needle.len())
         .any(|window| window == needle)
+}
+
+fn by() -> By {
+    By::service(NOW)
 }

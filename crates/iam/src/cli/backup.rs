@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sessionmint_store::sqlite::{self, Contents, RestoreOptions};
 
+use super::by::by;
 use super::output::counted;
 use super::{CliError, Common, output};
 
@@ -70,7 +71,7 @@ impl Restore {
             replace: self.force,
             keep_sessions: self.keep_sessions,
         };
-        let restored = sqlite::restore(&self.file, &database, options)?;
+        let restored = sqlite::restore(&self.file, &database, options, &by())?;
         output::line(&format!(
             "restored {}: {}",
             database.display(),

@@ -3,11 +3,11 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 use sessionmint_iam::config::Partial;
-use sessionmint_iam::{Clock as _, SystemClock};
 use sessionmint_oauth::session_grant::TTL_SECS;
 use sessionmint_oauth::{BrowserClient, ClientId, Scope};
 use sessionmint_store::{AddClient, Change, Clients as _, ReplaceClient, SqliteStore};
 
+use super::by::by;
 use super::client_edit::Set;
 use super::origin::{cross_site, parse_origin, parse_resource};
 use super::store::{Missing, block_on, open};
@@ -80,7 +80,7 @@ impl Client {
             match self {
                 Self::Add(add) => add_client(&store, &settings, add).await,
                 Self::Set(set) => set_client(&store, &settings, set).await,
-                Self::Remove(Id { id }) => match store.remove_client(&id).await? {
+                Self::Remove(Id { id }) => match store.remove_client(&id, by()).await? {
                     Change::Done => output::line(&format!(
                         "removed client `{id}`; its pages can mint no more"
                     )),
@@ -105,7 +105,7 @@ async fn add_client(store: &SqliteStore, settings: &Partial, add: Add) -> Result
     };
     check(settings, &client)?;
     let id = client.client_id.clone();
-    match store.add_client(client, SystemClock.now()).await? {
+    match store.add_client(client, by()).await? {
         AddClient::Added => output::line(&format!("added client `{id}`")),
         AddClient::IdTaken => Err(format!(
             "there is a client `{id}` already; to change it: sessionmint client set {id} …"
@@ -120,7 +120,7 @@ async fn set_client(store: &SqliteStore, settings: &Partial, set: Set) -> Result
     let current = store.client(&id).await?.ok_or_else(|| no_client(&id))?;
     let changed = set.apply(current)?;
     check(settings, &changed)?;
-    match store.replace_client(changed).await? {
+    match store.replace_client(changed, by()).await? {
         ReplaceClient::Replaced => output::line(&format!(
             "changed client `{id}`; what is minted from now on follows it"
         )),

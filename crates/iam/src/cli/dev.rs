@@ -19,6 +19,7 @@ use sessionmint_store::{
     AddClient, AddUser, Clients as _, NewUser, ReplaceClient, SqliteStore, Users as _,
 };
 
+use super::by::by;
 use super::origin::{parse_origin, parse_resource};
 use super::store::{Missing, open_database};
 use super::{CliError, Common, client, output};
@@ -127,10 +128,9 @@ async fn put_client(
     wanted: &BrowserClient,
 ) -> Result<(), CliError> {
     client::check(settings, wanted)?;
-    let conflict = match store.replace_client(wanted.clone()).await? {
+    let conflict = match store.replace_client(wanted.clone(), by()).await? {
         ReplaceClient::Replaced => None,
-        ReplaceClient::NotFound => match store.add_client(wanted.clone(), SystemClock.now()).await?
-        {
+        ReplaceClient::NotFound => match store.add_client(wanted.clone(), by()).await? {
             AddClient::Added => None,
             AddClient::OriginTaken { origin, client_id } => Some((origin, client_id)),
             AddClient::IdTaken => {
@@ -163,7 +163,7 @@ async fn add_user(
         disabled_at: None,
         created_at: SystemClock.now(),
     };
-    match store.add_user(user).await? {
+    match store.add_user(user, by()).await? {
         AddUser::Added => Ok(Some(password)),
         AddUser::NameTaken => Ok(None),
     }

@@ -17,6 +17,7 @@ use sessionmint_iam::{Clock as _, SystemClock, SystemRandom, random};
 use sessionmint_oauth::{Scope, Timestamp, UserId};
 use sessionmint_store::{AddUser, NewUser, SqliteStore, Users as _};
 
+use super::by::by;
 use super::store::{Missing, block_on, open_database};
 use super::user::check_name;
 use super::{CliError, Common, output};
@@ -127,7 +128,7 @@ impl Import {
         while users.peek().is_some() {
             let (lines, group): (Vec<_>, Vec<_>) = users.by_ref().take(GROUP).unzip();
             let names: Vec<_> = group.iter().map(|user| user.username.clone()).collect();
-            let outcomes = store.add_users(group).await.map_err(|error| {
+            let outcomes = store.add_users(group, by()).await.map_err(|error| {
                 format!(
                     "{error}; {added} users were added before, run it again with --skip-existing"
                 )

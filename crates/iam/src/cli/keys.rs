@@ -10,6 +10,7 @@ use sessionmint_iam::{Clock as _, SystemClock};
 use sessionmint_oauth::{KeyPolicy, Timestamp};
 use sessionmint_store::{Keys as _, SigningKeyRow};
 
+use super::by::by;
 use super::store::{Missing, block_on, open};
 use super::{CliError, Common, output};
 
@@ -109,10 +110,11 @@ impl Rotate {
         } else {
             Rotation::Planned
         };
-        let now = SystemClock.now();
+        let by = by();
+        let now = by.at;
         let kid = block_on(async {
-            let keys = SigningKeys::open(&settings.keys, settings.database()?, &store, now).await?;
-            keys.rotate(&store, now, rotation).await.map_err(|error| match error {
+            let keys = SigningKeys::open(&settings.keys, settings.database()?, &store, &by).await?;
+            keys.rotate(&store, &by, rotation).await.map_err(|error| match error {
                 KeysError::TooSoon(why) => CliError::from(format!(
                     "too soon: {why}; it can be rotated from {}. If somebody else may have the key: --emergency",
                     output::time(why.earliest)
@@ -146,7 +148,7 @@ impl ChangeEncryptionKey {
         let (settings, store) = open(common, Missing::Refuse)?;
         let location = KeyLocation::new(&settings.keys, settings.database()?);
         let new = self.new_key_file;
-        let done = block_on(async { Ok(reseal(&location, &new, &store).await?) })?;
+        let done = block_on(async { Ok(reseal(&location, &new, &store, &by()).await?) })?;
         let (keys, how) = match done {
             Reseal::Done(keys) => (keys, "encrypted with"),
             Reseal::DoneBefore(keys) => (keys, "encrypted before with"),

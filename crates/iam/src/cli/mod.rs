@@ -1,7 +1,7 @@
 //! The command line. One file for each subject; results go to standard output, everything else to standard error.
 
 mod backup;
-
+mod by;
 mod client;
 mod client_edit;
 mod config;

@@ -8,6 +8,7 @@ use sessionmint_store::{
     Change, EndSessions, Session as SessionRecord, Sessions as _, SqliteStore,
 };
 
+use super::by::by;
 use super::store::{Missing, block_on, open};
 use super::{CliError, Common, output, user};
 
@@ -51,17 +52,22 @@ impl Session {
         block_on(async {
             match self {
                 Self::List(list) => list_sessions(&store, list).await,
-                Self::End(End { id: Some(id), .. }) => match store.end_session_by_id(&id).await? {
-                    Change::Done => output::line(&format!(
-                        "ended session {id}; tokens minted from it live for minutes at most"
-                    )),
-                    Change::NotFound => {
-                        Err(format!("there is no session {id}; it may have ended already").into())
+                Self::End(End { id: Some(id), .. }) => {
+                    match store.end_session_by_id(&id, by()).await? {
+                        Change::Done => output::line(&format!(
+                            "ended session {id}; tokens minted from it live for minutes at most"
+                        )),
+                        Change::NotFound => Err(format!(
+                            "there is no session {id}; it may have ended already"
+                        )
+                        .into()),
                     }
-                },
+                }
                 Self::End(End { user, .. }) => {
                     let user = user::find(&store, &user.unwrap_or_default()).await?;
-                    let ended = store.end_sessions_of(&user.id, EndSessions::All).await?;
+                    let ended = store
+                        .end_sessions_of(&user.id, EndSessions::All, by())
+                        .await?;
                     let sessions = if ended == 1 { "session" } else { "sessions" };
                     output::line(&format!(
                         "ended {ended} {sessions} of `{}`",

@@ -10,6 +10,7 @@ use sessionmint_store::{
     AddUser, Change, EndSessions, NewUser, SqliteStore, User as UserRecord, Users as _,
 };
 
+use super::by::by;
 use super::import::Import;
 use super::store::{Missing, block_on, open};
 use super::{CliError, Common, output, password};
@@ -127,7 +128,10 @@ impl Managed {
                 Self::Add(add) => add_user(&store, &settings.login, add).await,
                 Self::Set(set) => {
                     let user = find(&store, &set.name).await?;
-                    done(store.set_user_scopes(&user.id, set.scope).await?, &set.name)?;
+                    done(
+                        store.set_user_scopes(&user.id, set.scope, by()).await?,
+                        &set.name,
+                    )?;
                     output::line(&format!(
                         "changed user `{}`; tokens minted from now on follow it",
                         Printable(&set.name)
@@ -135,12 +139,7 @@ impl Managed {
                 }
                 Self::Disable(Name { name }) => {
                     let user = find(&store, &name).await?;
-                    done(
-                        store
-                            .set_disabled(&user.id, Some(SystemClock.now()))
-                            .await?,
-                        &name,
-                    )?;
+                    done(store.set_disabled(&user.id, true, by()).await?, &name)?;
                     output::line(&format!(
                         "disabled user `{}` and ended their sessions",
                         Printable(&name)
@@ -148,7 +147,7 @@ impl Managed {
                 }
                 Self::Enable(Name { name }) => {
                     let user = find(&store, &name).await?;
-                    done(store.set_disabled(&user.id, None).await?, &name)?;
+                    done(store.set_disabled(&user.id, false, by()).await?, &name)?;
                     output::line(&format!("enabled user `{}`", Printable(&name)))
                 }
                 Self::Passwd(Passwd {
@@ -159,7 +158,9 @@ impl Managed {
                     let hash =
                         password::new_password_hash(&settings.login, &name, password_stdin).await?;
                     done(
-                        store.set_password(&user.id, hash, EndSessions::All).await?,
+                        store
+                            .set_password(&user.id, hash, EndSessions::All, by())
+                            .await?,
                         &name,
                     )?;
                     output::line(&format!(
@@ -169,7 +170,7 @@ impl Managed {
                 }
                 Self::Remove(Name { name }) => {
                     let user = find(&store, &name).await?;
-                    done(store.remove_user(&user.id).await?, &name)?;
+                    done(store.remove_user(&user.id, by()).await?, &name)?;
                     output::line(&format!(
                         "removed user `{}` and their sessions",
                         Printable(&name)
@@ -201,7 +202,7 @@ async fn add_user(
         disabled_at: None,
         created_at: SystemClock.now(),
     };
-    match store.add_user(user).await? {
+    match store.add_user(user, by()).await? {
         AddUser::Added => output::line(&format!("added user `{}` ({id})", Printable(&add.name))),
         AddUser::NameTaken => Err(taken(&add.name)),
     }

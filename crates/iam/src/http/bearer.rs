@@ -1,11 +1,13 @@
 //! The account endpoints' own guard: an access token of this service, for this service, of a live session.
 
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sessionmint_oauth::jwt::{ExpectedClaims, MAX_LEEWAY_SECS, TokenRefusal};
-use sessionmint_oauth::{BearerChallenge, InvalidId, Scope, UserId, bearer};
-use sessionmint_store::{Session, StoreError};
+use sessionmint_oauth::{BearerChallenge, ClientId, InvalidId, Scope, UserId, bearer};
+use sessionmint_store::{By, Session, StoreError};
 
+use super::client_ip::client_ip;
 use super::problem::Problem;
 use crate::App;
 
@@ -16,10 +18,21 @@ pub(super) const ACCOUNT_SCOPE: &str = "account";
 /// Whose account is asked for.
 pub(super) struct Account {
     pub(super) user: UserId,
+    /// The client that the token was minted for.
+    pub(super) client_id: ClientId,
     /// The session that the token was minted from.
     pub(super) current: Session,
     /// All live sessions, newest first.
     pub(super) sessions: Vec<Session>,
+}
+
+impl Account {
+    /// For the audit trail.
+    pub(super) fn by(&self, app: &App, request: &Request) -> By {
+        By::user(self.user.clone(), app.clock.now())
+            .through(self.client_id.clone())
+            .from(client_ip(request, &app.config.trusted_proxies))
+    }
 }
 
 /// Why the account is not shown.
@@ -63,6 +76,7 @@ pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, B
         .cloned();
     Ok(Account {
         user,
+        client_id: claims.client_id,
         current: current.ok_or(BearerError::SessionOver)?,
         sessions,
     })

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sessionmint_oauth::cookie::SessionKey;
 use sessionmint_oauth::{ClientId, SessionId, UserId};
-use sessionmint_store::{NewSession, StartSession, StoreError};
+use sessionmint_store::{By, NewSession, StartSession, StoreError};
 use tower_cookies::{Cookie, Cookies};
 use tracing::field::display;
 
@@ -124,6 +124,7 @@ async fn sign_in(
     start_session(
         app,
         client.client_id.clone(),
+        network,
         &parts.headers,
         user,
         login.stay_signed_in,
@@ -135,6 +136,7 @@ async fn sign_in(
 async fn start_session(
     app: &App,
     client_id: ClientId,
+    network: IpAddr,
     headers: &HeaderMap,
     user: Authenticated,
     persistent: bool,
@@ -143,6 +145,9 @@ async fn start_session(
     let key = SessionKey::from_random(random::bytes(&*app.random)?);
     let sid = SessionId::from_random(random::bytes(&*app.random)?);
     let limits = app.config.sessions;
+    let by = By::user(user.user_id.clone(), now)
+        .through(client_id.clone())
+        .from(network);
     let session = NewSession {
         key_hash: cookie::hash(&key),
         id: sid.clone(),
@@ -157,7 +162,7 @@ async fn start_session(
     let replaces = cookie::session_key_hash(headers);
     match app
         .store
-        .start_session(session, replaces, limits.max_per_user)
+        .start_session(session, replaces, limits.max_per_user, by)
         .await?
     {
         StartSession::Started { evicted } => {

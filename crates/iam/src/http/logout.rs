@@ -1,15 +1,17 @@
 //! `POST /logout`: ends the session of the cookie and makes the browser forget it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use sessionmint_store::{Change, StoreError};
+use sessionmint_store::{By, Change, StoreError};
 use tower_cookies::Cookies;
 
 use super::caller::{Caller, NotAllowed};
+use super::client_ip::client_ip;
 use super::cookie;
 use super::problem::Problem;
 use crate::App;
@@ -28,9 +30,11 @@ pub(super) async fn logout(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     cookies: Cookies,
-    headers: HeaderMap,
+    request: Request,
 ) -> Response {
-    match end_session(&app, &caller, &headers).await {
+    let network = client_ip(&request, &app.config.trusted_proxies);
+    let headers = request.into_parts().0.headers;
+    match end_session(&app, &caller, network, &headers).await {
         Ok(change) => {
             let outcome = if change == Change::Done {
                 "signed_out"
@@ -38,14 +42,14 @@ pub(super) async fn logout(
                 "no_session"
             };
             app.metrics.sign_out(outcome);
-            tracing::info!(%outcome, "sign-out");
+            tracing::info!(%outcome, %network, "sign-out");
             cookies.add(cookie::expired());
             StatusCode::NO_CONTENT.into_response()
         }
         Err(error) => {
             let outcome = error.outcome();
             app.metrics.sign_out(outcome);
-            tracing::warn!(%outcome, cause = %error, "sign-out");
+            tracing::warn!(%outcome, cause = %error, %network, "sign-out");
             error.into_response()
         }
     }
@@ -55,13 +59,17 @@ pub(super) async fn logout(
 async fn end_session(
     app: &App,
     caller: &Caller,
+    network: IpAddr,
     headers: &HeaderMap,
 ) -> Result<Change, LogoutError> {
-    caller.client()?;
-    match cookie::session_key_hash(headers) {
-        Some(key) => Ok(app.store.end_session(&key).await?),
-        None => Ok(Change::NotFound),
-    }
+    let client = caller.client()?;
+    let Some(key) = cookie::session_key_hash(headers) else {
+        return Ok(Change::NotFound);
+    };
+    let by = By::owner(app.clock.now())
+        .through(client.client_id.clone())
+        .from(network);
+    Ok(app.store.end_session(&key, by).await?)
 }
 
 impl LogoutError {

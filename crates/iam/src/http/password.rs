@@ -99,6 +99,7 @@ async fn change_password(
             network,
         },
         new: &new,
+        client_id: &account.client_id,
         kept: &account.current.id,
     };
     let ended = app

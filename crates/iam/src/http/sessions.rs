@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -68,12 +68,13 @@ pub(super) async fn list(
 pub(super) async fn end_one(
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<StatusCode, SessionsError> {
-    let account = bearer::account(&app, &headers).await?;
+    let account = bearer::account(&app, request.headers()).await?;
     let Path(id) = id.map_err(|_| SessionsError::NotFound)?;
     let id: SessionId = id.parse().map_err(|_| SessionsError::NotFound)?;
-    match app.store.end_session_of(&account.user, &id).await? {
+    let by = account.by(&app, &request);
+    match app.store.end_session_of(&account.user, &id, by).await? {
         Change::Done => {
             tracing::info!(user_id = %account.user, sid = %id, "the user ended a session");
             Ok(StatusCode::NO_CONTENT)
@@ -85,12 +86,13 @@ pub(super) async fn end_one(
 /// `DELETE /sessions`: ends all but the current one.
 pub(super) async fn end_others(
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
+    request: Request,
 ) -> Result<StatusCode, SessionsError> {
-    let account = bearer::account(&app, &headers).await?;
+    let account = bearer::account(&app, request.headers()).await?;
+    let by = account.by(&app, &request);
     let ended = app
         .store
-        .end_sessions_of(&account.user, EndSessions::AllBut(account.current.id))
+        .end_sessions_of(&account.user, EndSessions::AllBut(account.current.id), by)
         .await?;
     tracing::info!(user_id = %account.user, ended, "the user ended all other sessions");
     Ok(StatusCode::NO_CONTENT)

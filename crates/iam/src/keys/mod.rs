@@ -17,7 +17,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal};
 use sessionmint_oauth::{AccessTokenClaims, KeyPolicy, KeyState, KeyTimes, Timestamp, TooSoon};
-use sessionmint_store::{AddKey, SigningKeyRow, Store, StoreError};
+use sessionmint_store::{AddKey, By, SigningKeyRow, Store, StoreError};
 use zeroize::Zeroize as _;
 
 pub use encryption::{
@@ -127,7 +127,7 @@ impl SigningKeys {
         config: &KeysConfig,
         database: &Database,
         store: &dyn Store,
-        now: Timestamp,
+        by: &By,
     ) -> Result<Self, KeysError> {
         let mut rows = store.keys().await?;
         let any_sealed = rows.iter().any(|row| row.seal_version > 0);
@@ -140,7 +140,7 @@ impl SigningKeys {
             ring: ArcSwap::from_pointee(KeyRing::new(Vec::new())?),
         };
         if rows.is_empty() {
-            match keys.add(store, &rows, now, Rotation::Planned).await {
+            match keys.add(store, &rows, by, Rotation::Planned).await {
                 Ok(_) | Err(KeysError::Conflict) => {}
                 Err(error) => return Err(error),
             }
@@ -149,10 +149,12 @@ impl SigningKeys {
             keys.parse(row)?;
             let sealed = keys.sealer.load().seal(&row.kid, &row.alg, &row.pkcs8)?;
             row.pkcs8.zeroize();
-            store.seal_key(&row.kid, sealed, SEAL_VERSION).await?;
+            store
+                .seal_key(&row.kid, sealed, SEAL_VERSION, by.clone())
+                .await?;
             tracing::info!(kid = row.kid, "signing key encrypted in the database");
         }
-        keys.reload(store, now).await?;
+        keys.reload(store, by.at).await?;
         Ok(keys)
     }
 
@@ -161,13 +163,14 @@ impl SigningKeys {
     ///
     /// # Errors
     /// [`KeysError`]; the keys in use stay as they are then.
-    pub async fn refresh(&self, store: &dyn Store, now: Timestamp) -> Result<(), KeysError> {
+    pub async fn refresh(&self, store: &dyn Store, by: &By) -> Result<(), KeysError> {
+        let now = by.at;
         let rows = self.reload(store, now).await?;
         let due = rows
             .last()
             .is_none_or(|newest| self.policy.is_due(newest.times(), &newest.alg, now));
         if due && self.policy.next(&times(&rows), now).is_ok() {
-            match self.add(store, &rows, now, Rotation::Planned).await {
+            match self.add(store, &rows, by, Rotation::Planned).await {
                 Ok(kid) => tracing::info!(
                     kid,
                     alg = self.policy.algorithm.name(),
@@ -186,7 +189,7 @@ impl SigningKeys {
             .zip(gone)
             .filter(|(_, state)| *state == KeyState::Gone)
         {
-            store.remove_key(&row.kid).await?;
+            store.remove_key(&row.kid, by.clone()).await?;
             tracing::info!(kid = row.kid, "signing key removed; its last token is over");
         }
         Ok(())
@@ -200,12 +203,12 @@ impl SigningKeys {
     pub async fn rotate(
         &self,
         store: &dyn Store,
-        now: Timestamp,
+        by: &By,
         rotation: Rotation,
     ) -> Result<String, KeysError> {
-        let rows = self.reload(store, now).await?;
-        let kid = self.add(store, &rows, now, rotation).await?;
-        self.reload(store, now).await?;
+        let rows = self.reload(store, by.at).await?;
+        let kid = self.add(store, &rows, by, rotation).await?;
+        self.reload(store, by.at).await?;
         Ok(kid)
     }
 
@@ -251,12 +254,12 @@ impl SigningKeys {
         &self,
         store: &dyn Store,
         rows: &[SigningKeyRow],
-        now: Timestamp,
+        by: &By,
         rotation: Rotation,
     ) -> Result<String, KeysError> {
         let times = match rotation {
-            Rotation::Planned => self.policy.next(&times(rows), now)?,
-            Rotation::Emergency => KeyTimes::at_once(now),
+            Rotation::Planned => self.policy.next(&times(rows), by.at)?,
+            Rotation::Emergency => KeyTimes::at_once(by.at),
         };
         let algorithm = self.policy.algorithm;
         // An RSA key takes up to some seconds.
@@ -273,8 +276,8 @@ impl SigningKeys {
         };
         let newest = rows.last().cloned();
         let added = match rotation {
-            Rotation::Planned => store.add_key(row, newest).await?,
-            Rotation::Emergency => store.replace_keys(row, newest).await?,
+            Rotation::Planned => store.add_key(row, newest, by.clone()).await?,
+            Rotation::Emergency => store.replace_keys(row, newest, by.clone()).await?,
         };
         match added {
             AddKey::Added => Ok(new.kid),

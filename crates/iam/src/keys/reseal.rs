@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use sessionmint_store::{Change, ResealedKey, SigningKeyRow, Store};
+use sessionmint_store::{By, Change, ResealedKey, SigningKeyRow, Store};
 
 use super::encryption::{EncryptionKey, EncryptionKeyError};
 use super::location::KeyLocation;
@@ -33,6 +33,7 @@ pub async fn reseal(
     location: &KeyLocation,
     new: &Path,
     store: &dyn Store,
+    by: &By,
 ) -> Result<Reseal, KeysError> {
     let key = EncryptionKey::read(new).map_err(|error| match error {
         EncryptionKeyError::Missing { path } => KeysError::NoNewKey { path },
@@ -56,7 +57,7 @@ pub async fn reseal(
             .iter()
             .map(|row| resealed(row, &old_sealer, &new_sealer, location));
         let resealed: Vec<_> = resealed.collect::<Result<_, _>>()?;
-        if store.reseal_keys(resealed).await? == Change::Done {
+        if store.reseal_keys(resealed, by.clone()).await? == Change::Done {
             return Ok(Reseal::Done(rows.len()));
         }
     }

@@ -63,7 +63,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use sessionmint_oauth::{SessionId, Timestamp, UserId};
+use sessionmint_oauth::{ClientId, SessionId, Timestamp, UserId};
 
 pub use hasher::Hasher;
 pub use password::PasswordAuthenticator;
@@ -138,6 +138,8 @@ pub struct PasswordChange<'a> {
     pub new: &'a SecretString,
     /// The session that asks: the one that stays.
     pub kept: &'a SessionId,
+    /// The client that the request came through.
+    pub client_id: &'a ClientId,
 }
 
 /// Why a password was not changed.

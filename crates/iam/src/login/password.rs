@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use sessionmint_oauth::Timestamp;
-use sessionmint_store::{Change, ChangePassword, Store, StoreError, User};
+use sessionmint_store::{By, Change, ChangePassword, Store, StoreError, User};
 
 use super::hasher::{HashError, Hasher, HasherError, Verdict, Work};
 use super::{
@@ -48,10 +48,10 @@ impl PasswordAuthenticator {
 
     /// A right password whose hash is weaker than today's is stored again. Failing to is no reason to refuse the
     /// sign-in; the next one tries again. Gives the hash that is stored now, as far as that is known.
-    async fn upgrade(&self, user: &User, old: &str, new: String) -> Option<String> {
+    async fn upgrade(&self, user: &User, old: &str, new: String, by: By) -> Option<String> {
         match self
             .store
-            .upgrade_password_hash(&user.id, old, new.clone())
+            .upgrade_password_hash(&user.id, old, new.clone(), by)
             .await
         {
             Ok(Change::Done) => {
@@ -73,6 +73,7 @@ impl PasswordAuthenticator {
     async fn check(
         &self,
         attempt: &Credentials<'_>,
+        now: Timestamp,
     ) -> Result<Option<Authenticated>, AuthenticateError> {
         // No stored user has such a name and no stored hash such a password, so this tells nothing, and no one can make
         // the service hash megabytes.
@@ -95,7 +96,10 @@ impl PasswordAuthenticator {
         match (verdict, enabled, stored) {
             (Verdict::Right { upgraded }, Some(user), Some(old)) => {
                 let stored = match upgraded {
-                    Some(new) => self.upgrade(user, old, new).await,
+                    Some(new) => {
+                        let by = By::user(user.id.clone(), now).from(attempt.network);
+                        self.upgrade(user, old, new, by).await
+                    }
                     None => Some(old.to_owned()),
                 };
                 Ok(stored.map(|hash| Authenticated {
@@ -117,13 +121,13 @@ impl Authenticator for PasswordAuthenticator {
     async fn authenticate(
         &self,
         attempt: Credentials<'_>,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Result<Authenticated, AuthenticateError> {
-        if let Some(user) = self.check(&attempt).await? {
+        if let Some(user) = self.check(&attempt, now).await? {
             return Ok(user);
         }
         // Two sign-ins at once renewed the same hash; what the other one stored needs no renewing.
-        let again = self.check(&attempt).await?;
+        let again = self.check(&attempt, now).await?;
         again.ok_or(AuthenticateError::Rejected)
     }
 
@@ -137,7 +141,11 @@ impl Authenticator for PasswordAuthenticator {
             credentials,
             new,
             kept,
+            client_id,
         } = change;
+        let by = By::user(user_id.clone(), now)
+            .through(client_id.clone())
+            .from(credentials.network);
         let checked = self.authenticate(credentials, now).await?;
         let old = checked
             .password_hash
@@ -150,7 +158,7 @@ impl Authenticator for PasswordAuthenticator {
             .map_err(AuthenticateError::from)?;
         match self
             .store
-            .change_password(user_id, &old, new, kept)
+            .change_password(user_id, &old, new, kept, by)
             .await
             .map_err(unavailable)?
         {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sessionmint_store::By;
 use tokio::time::MissedTickBehavior;
 
 use crate::App;
@@ -16,7 +17,8 @@ pub(super) async fn refresh_keys(app: Arc<App>) {
     let mut failures: u32 = 0;
     loop {
         every.tick().await;
-        match app.keys.refresh(&*app.store, app.clock.now()).await {
+        let by = By::service(app.clock.now());
+        match app.keys.refresh(&*app.store, &by).await {
             Ok(()) => failures = 0,
             Err(error) => {
                 failures = failures.saturating_add(1);

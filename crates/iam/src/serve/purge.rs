@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sessionmint_store::By;
 use tokio::time::MissedTickBehavior;
 
 use crate::App;
@@ -17,7 +18,8 @@ pub(super) async fn purge_sessions(app: Arc<App>) {
         let now = app.clock.now();
         // The stored activity may lag by a tenth of the timeout; twice that leaves room for a request under way.
         let idle_before = now.minus_secs(sessions.idle_secs.saturating_add(sessions.idle_secs / 5));
-        match app.store.purge_sessions(now, idle_before).await {
+        let by = By::service(now);
+        match app.store.purge_sessions(idle_before, by).await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "dead sessions removed"),
             Err(error) => {

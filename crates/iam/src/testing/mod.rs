@@ -31,7 +31,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use sessionmint_oauth::cookie::SESSION_COOKIE;
 use sessionmint_oauth::{BrowserClient, Scope, Timestamp, UserId};
-use sessionmint_store::{Clients as _, NewUser, SqliteStore, Store, Users as _};
+use sessionmint_store::{By, Clients as _, NewUser, SqliteStore, Store, Users as _};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -40,7 +40,7 @@ pub use random::SeededRandom;
 
 use crate::config::{Config, HashingConfig};
 use crate::login::{Authenticator, Hasher, PasswordAuthenticator};
-use crate::{App, ManualClock};
+use crate::{App, Clock as _, ManualClock};
 
 /// The issuer, and the audience of the account endpoints.
 pub const ISSUER: &str = "https://api.example.com/iam";
@@ -98,7 +98,10 @@ impl TestService {
         config.login.hashing = cheap_hashes();
         change(&mut config);
         let store = Arc::new(StoreWithOutages::new(SqliteStore::open(file).unwrap()));
-        store.add_client(web_client(), START).await.unwrap();
+        store
+            .add_client(web_client(), By::service(START))
+            .await
+            .unwrap();
         let clock = Arc::new(ManualClock::new(START));
         let random = Arc::new(SeededRandom::new(7));
         let authenticator = authenticator.unwrap_or_else(|| {
@@ -159,7 +162,8 @@ impl TestService {
             disabled_at: None,
             created_at: START,
         };
-        self.store.add_user(user).await.unwrap();
+        let by = By::service(self.clock.now());
+        self.store.add_user(user, by).await.unwrap();
         id
     }
 

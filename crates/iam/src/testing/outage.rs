@@ -7,9 +7,9 @@ use sessionmint_oauth::{
     BrowserClient, ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId,
 };
 use sessionmint_store::{
-    AddClient, AddKey, AddUser, Change, ChangePassword, Clients, EndSessions, Keys, NewSession,
-    NewUser, ReplaceClient, ResealedKey, Session, Sessions, SigningKeyRow, StartSession, Store,
-    StoreError, User, Users,
+    AddClient, AddKey, AddUser, Audit, AuditCursor, AuditFilter, AuditRecord, By, Change,
+    ChangePassword, Clients, EndSessions, Keys, NewSession, NewUser, Refusal, ReplaceClient,
+    ResealedKey, Session, Sessions, SigningKeyRow, StartSession, Store, StoreError, User, Users,
 };
 
 /// Passes everything on to another store, or fails everything while [`StoreWithOutages::set_down`] says so.
@@ -44,12 +44,12 @@ impl<S: Store> StoreWithOutages<S> {
 
 #[async_trait]
 impl<S: Store> Users for StoreWithOutages<S> {
-    async fn add_user(&self, user: NewUser) -> Result<AddUser, StoreError> {
-        self.inner()?.add_user(user).await
+    async fn add_user(&self, user: NewUser, by: By) -> Result<AddUser, StoreError> {
+        self.inner()?.add_user(user, by).await
     }
 
-    async fn add_users(&self, users: Vec<NewUser>) -> Result<Vec<AddUser>, StoreError> {
-        self.inner()?.add_users(users).await
+    async fn add_users(&self, users: Vec<NewUser>, by: By) -> Result<Vec<AddUser>, StoreError> {
+        self.inner()?.add_users(users, by).await
     }
 
     async fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError> {
@@ -69,8 +69,9 @@ impl<S: Store> Users for StoreWithOutages<S> {
         id: &UserId,
         hash: String,
         end: EndSessions,
+        by: By,
     ) -> Result<Change, StoreError> {
-        self.inner()?.set_password(id, hash, end).await
+        self.inner()?.set_password(id, hash, end, by).await
     }
 
     async fn change_password(
@@ -79,8 +80,9 @@ impl<S: Store> Users for StoreWithOutages<S> {
         old: &str,
         new: String,
         kept: &SessionId,
+        by: By,
     ) -> Result<ChangePassword, StoreError> {
-        self.inner()?.change_password(id, old, new, kept).await
+        self.inner()?.change_password(id, old, new, kept, by).await
     }
 
     async fn upgrade_password_hash(
@@ -88,24 +90,31 @@ impl<S: Store> Users for StoreWithOutages<S> {
         id: &UserId,
         old: &str,
         new: String,
+        by: By,
     ) -> Result<Change, StoreError> {
-        self.inner()?.upgrade_password_hash(id, old, new).await
+        self.inner()?.upgrade_password_hash(id, old, new, by).await
     }
 
-    async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<Change, StoreError> {
-        self.inner()?.set_disabled(id, at).await
+    async fn set_disabled(
+        &self,
+        id: &UserId,
+        disabled: bool,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        self.inner()?.set_disabled(id, disabled, by).await
     }
 
     async fn set_user_scopes(
         &self,
         id: &UserId,
         scopes: Option<Scope>,
+        by: By,
     ) -> Result<Change, StoreError> {
-        self.inner()?.set_user_scopes(id, scopes).await
+        self.inner()?.set_user_scopes(id, scopes, by).await
     }
 
-    async fn remove_user(&self, id: &UserId) -> Result<Change, StoreError> {
-        self.inner()?.remove_user(id).await
+    async fn remove_user(&self, id: &UserId, by: By) -> Result<Change, StoreError> {
+        self.inner()?.remove_user(id, by).await
     }
 }
 
@@ -116,9 +125,10 @@ impl<S: Store> Sessions for StoreWithOutages<S> {
         session: NewSession,
         replaces: Option<SessionKeyHash>,
         max_per_user: u32,
+        by: By,
     ) -> Result<StartSession, StoreError> {
         self.inner()?
-            .start_session(session, replaces, max_per_user)
+            .start_session(session, replaces, max_per_user, by)
             .await
     }
 
@@ -134,51 +144,57 @@ impl<S: Store> Sessions for StoreWithOutages<S> {
         self.inner()?.touch_session(key, at).await
     }
 
-    async fn end_session(&self, key: &SessionKeyHash) -> Result<Change, StoreError> {
-        self.inner()?.end_session(key).await
+    async fn end_session(&self, key: &SessionKeyHash, by: By) -> Result<Change, StoreError> {
+        self.inner()?.end_session(key, by).await
     }
 
     async fn sessions_of(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
         self.inner()?.sessions_of(user).await
     }
 
-    async fn end_session_of(&self, user: &UserId, id: &SessionId) -> Result<Change, StoreError> {
-        self.inner()?.end_session_of(user, id).await
-    }
-
-    async fn end_session_by_id(&self, id: &SessionId) -> Result<Change, StoreError> {
-        self.inner()?.end_session_by_id(id).await
-    }
-
-    async fn end_sessions_of(&self, user: &UserId, which: EndSessions) -> Result<u32, StoreError> {
-        self.inner()?.end_sessions_of(user, which).await
-    }
-
-    async fn purge_sessions(
+    async fn end_session_of(
         &self,
-        now: Timestamp,
-        idle_before: Timestamp,
+        user: &UserId,
+        id: &SessionId,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        self.inner()?.end_session_of(user, id, by).await
+    }
+
+    async fn end_session_by_id(&self, id: &SessionId, by: By) -> Result<Change, StoreError> {
+        self.inner()?.end_session_by_id(id, by).await
+    }
+
+    async fn end_sessions_of(
+        &self,
+        user: &UserId,
+        which: EndSessions,
+        by: By,
     ) -> Result<u32, StoreError> {
-        self.inner()?.purge_sessions(now, idle_before).await
+        self.inner()?.end_sessions_of(user, which, by).await
+    }
+
+    async fn purge_sessions(&self, idle_before: Timestamp, by: By) -> Result<u32, StoreError> {
+        self.inner()?.purge_sessions(idle_before, by).await
     }
 }
 
 #[async_trait]
 impl<S: Store> Clients for StoreWithOutages<S> {
-    async fn add_client(
+    async fn add_client(&self, client: BrowserClient, by: By) -> Result<AddClient, StoreError> {
+        self.inner()?.add_client(client, by).await
+    }
+
+    async fn replace_client(
         &self,
         client: BrowserClient,
-        now: Timestamp,
-    ) -> Result<AddClient, StoreError> {
-        self.inner()?.add_client(client, now).await
+        by: By,
+    ) -> Result<ReplaceClient, StoreError> {
+        self.inner()?.replace_client(client, by).await
     }
 
-    async fn replace_client(&self, client: BrowserClient) -> Result<ReplaceClient, StoreError> {
-        self.inner()?.replace_client(client).await
-    }
-
-    async fn remove_client(&self, id: &ClientId) -> Result<Change, StoreError> {
-        self.inner()?.remove_client(id).await
+    async fn remove_client(&self, id: &ClientId, by: By) -> Result<Change, StoreError> {
+        self.inner()?.remove_client(id, by).await
     }
 
     async fn client_by_origin(&self, origin: &str) -> Result<Option<BrowserClient>, StoreError> {
@@ -200,16 +216,18 @@ impl<S: Store> Keys for StoreWithOutages<S> {
         &self,
         key: SigningKeyRow,
         newest: Option<SigningKeyRow>,
+        by: By,
     ) -> Result<AddKey, StoreError> {
-        self.inner()?.add_key(key, newest).await
+        self.inner()?.add_key(key, newest, by).await
     }
 
     async fn replace_keys(
         &self,
         key: SigningKeyRow,
         newest: Option<SigningKeyRow>,
+        by: By,
     ) -> Result<AddKey, StoreError> {
-        self.inner()?.replace_keys(key, newest).await
+        self.inner()?.replace_keys(key, newest, by).await
     }
 
     async fn seal_key(
@@ -217,19 +235,40 @@ impl<S: Store> Keys for StoreWithOutages<S> {
         kid: &str,
         pkcs8: Vec<u8>,
         seal_version: u32,
+        by: By,
     ) -> Result<Change, StoreError> {
-        self.inner()?.seal_key(kid, pkcs8, seal_version).await
+        self.inner()?.seal_key(kid, pkcs8, seal_version, by).await
     }
 
-    async fn reseal_keys(&self, keys: Vec<ResealedKey>) -> Result<Change, StoreError> {
-        self.inner()?.reseal_keys(keys).await
+    async fn reseal_keys(&self, keys: Vec<ResealedKey>, by: By) -> Result<Change, StoreError> {
+        self.inner()?.reseal_keys(keys, by).await
     }
 
-    async fn remove_key(&self, kid: &str) -> Result<Change, StoreError> {
-        self.inner()?.remove_key(kid).await
+    async fn remove_key(&self, kid: &str, by: By) -> Result<Change, StoreError> {
+        self.inner()?.remove_key(kid, by).await
     }
 
     async fn keys(&self) -> Result<Vec<SigningKeyRow>, StoreError> {
         self.inner()?.keys().await
+    }
+}
+
+#[async_trait]
+impl<S: Store> Audit for StoreWithOutages<S> {
+    async fn record_refusals(&self, refusals: Vec<Refusal>) -> Result<(), StoreError> {
+        self.inner()?.record_refusals(refusals).await
+    }
+
+    async fn audit(
+        &self,
+        filter: &AuditFilter,
+        after: Option<AuditCursor>,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.inner()?.audit(filter, after, limit).await
+    }
+
+    async fn purge_audit(&self, before: Timestamp, max_refusals: u32) -> Result<u32, StoreError> {
+        self.inner()?.purge_audit(before, max_refusals).await
     }
 }

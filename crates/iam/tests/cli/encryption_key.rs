@@ -8,7 +8,7 @@ use std::time::Duration;
 use sessionmint_iam::config::{Database, KeysConfig};
 use sessionmint_iam::keys::{EncryptionKeySource, SigningKeys};
 use sessionmint_iam::{Clock as _, SystemClock};
-use sessionmint_store::{Keys as _, SqliteStore};
+use sessionmint_store::{By, Keys as _, SqliteStore};
 
 use super::support::*;
 use crate::ops_support::{Said, service};
@@ -40,7 +40,8 @@ async fn opens(folder: &Path, file: &str) -> bool {
     };
     let store = SqliteStore::open(&path).unwrap();
     let database = Database::Sqlite(path);
-    let opened = SigningKeys::open(&config, &database, &store, SystemClock.now()).await;
+    let opened =
+        SigningKeys::open(&config, &database, &store, &By::service(SystemClock.now())).await;
     opened.is_ok()
 }
 

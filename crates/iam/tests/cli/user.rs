@@ -1,7 +1,7 @@
 //! `sessionmint user …`.
 
 use sessionmint_oauth::{SessionId, SessionKeyHash, Timestamp};
-use sessionmint_store::{NewSession, Sessions as _, SqliteStore, StartSession, Users as _};
+use sessionmint_store::{By, NewSession, Sessions as _, SqliteStore, StartSession, Users as _};
 
 use super::support::*;
 
@@ -172,7 +172,10 @@ async fn a_new_password_and_disabling_end_the_sessions() {
                 password_hash: None,
             };
             assert!(matches!(
-                store.start_session(session, None, 20).await.unwrap(),
+                store
+                    .start_session(session, None, 20, By::service(now))
+                    .await
+                    .unwrap(),
                 StartSession::Started { .. }
             ));
         }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request, header};
 use sessionmint_iam::testing::{Answer, ISSUER, ORIGIN, START, sign_in_request};
-use sessionmint_store::Users as _;
+use sessionmint_store::{By, Users as _};
 
 use crate::support::{
     PASSWORD, assert_login_required, assert_minted, bearer, logout_request, signed_in,
@@ -232,7 +232,11 @@ async fn a_changed_expired_or_orphaned_token_is_invalid() {
 
     let cookie = service.sign_in("ada", PASSWORD).await;
     let token = service.account_token(&cookie).await;
-    service.store.set_disabled(&ada, Some(START)).await.unwrap();
+    service
+        .store
+        .set_disabled(&ada, true, By::service(START))
+        .await
+        .unwrap();
     assert_challenge(&userinfo(&token).await, 401, invalid);
 }
 

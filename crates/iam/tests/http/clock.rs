@@ -3,7 +3,7 @@
 use sessionmint_iam::Clock as _;
 use sessionmint_iam::testing::{START, TestService};
 use sessionmint_oauth::Timestamp;
-use sessionmint_store::Users as _;
+use sessionmint_store::{By, Users as _};
 
 use crate::support::{
     PASSWORD, assert_login_required, assert_minted, bearer, logout_request, signed_in,
@@ -37,7 +37,12 @@ async fn purge(service: &TestService) {
     let now = service.clock.now();
     let idle = service.app.config.sessions.idle_secs;
     let before = now.minus_secs(idle + idle / 5);
-    service.app.store.purge_sessions(now, before).await.unwrap();
+    service
+        .app
+        .store
+        .purge_sessions(before, By::service(now))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request, header};
-use sessionmint_iam::testing::{ORIGIN, RESOURCE, mint_request, sign_in_request, web_client};
+use sessionmint_iam::testing::{
+    ORIGIN, RESOURCE, START, mint_request, sign_in_request, web_client,
+};
 use sessionmint_oauth::BrowserClient;
-use sessionmint_store::ReplaceClient;
+use sessionmint_store::{By, ReplaceClient};
 
 use crate::logs::capture_logs;
 use crate::support::{PASSWORD, assert_denied, assert_minted, logout_request, signed_in};
@@ -193,7 +195,11 @@ async fn c003_the_services_own_origin_is_no_clients_whatever_the_database_says()
         origins: vec![ORIGIN.to_owned(), RESOURCE.to_owned()],
         ..web_client()
     };
-    let replaced = service.app.store.replace_client(client).await;
+    let replaced = service
+        .app
+        .store
+        .replace_client(client, By::service(START))
+        .await;
     assert_eq!(replaced, Ok(ReplaceClient::Replaced));
     let logs = capture_logs();
     for request in [

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sessionmint_iam::random::bytes;
 use sessionmint_iam::testing::{ISSUER, RESOURCE, START, TestService};
 use sessionmint_oauth::SessionId;
-use sessionmint_store::Clients as _;
+use sessionmint_store::{By, Clients as _};
 
 use crate::support::{PASSWORD, assert_minted, decode, signed_in};
 
@@ -98,7 +98,11 @@ async fn c050_a_browsers_token_lives_for_300_seconds_at_most() {
             ttl,
             ..sessionmint_iam::testing::web_client()
         };
-        service.store.replace_client(client).await.unwrap();
+        service
+            .store
+            .replace_client(client, By::service(START))
+            .await
+            .unwrap();
         let answer = service.mint(&cookie, "").await;
         assert_eq!(answer.json()["expires_in"], expected);
         let claims = assert_minted(&answer);

@@ -12,7 +12,7 @@ use sessionmint_iam::keys::{
 use sessionmint_iam::testing::{START, TestService};
 use sessionmint_iam::{App, Clock as _, Config};
 use sessionmint_oauth::{Algorithm, KeyState};
-use sessionmint_store::{SigningKeyRow, SqliteStore};
+use sessionmint_store::{By, SigningKeyRow, SqliteStore};
 
 use super::support::{PASSWORD, decode};
 
@@ -35,7 +35,7 @@ async fn another(service: &TestService) -> Arc<App> {
 
 async fn open(service: &TestService, config: &KeysConfig) -> Result<SigningKeys, KeysError> {
     let database = &service.app.config.database;
-    SigningKeys::open(config, database, &*service.app.store, START).await
+    SigningKeys::open(config, database, &*service.app.store, &By::service(START)).await
 }
 
 /// The service's own configuration of keys but for this.
@@ -85,7 +85,7 @@ async fn c071_a_rotation_shows_in_the_validator_and_the_cache_age_is_as_configur
     service
         .app
         .keys
-        .rotate(store, START, Rotation::Planned)
+        .rotate(store, &By::service(START), Rotation::Planned)
         .await
         .unwrap();
     let after = get().await;
@@ -103,18 +103,18 @@ async fn c072_two_instances_that_rotate_at_once_end_with_one_active_key() {
     assert_eq!(one.keys.jwks().body, two.keys.jwks().body);
     for round in 1..=3 {
         service.clock.advance_secs(31 * 86_400);
-        let now = service.clock.now();
+        let by = By::service(service.clock.now());
         let both = tokio::join!(
-            one.keys.refresh(&*one.store, now),
-            two.keys.refresh(&*two.store, now)
+            one.keys.refresh(&*one.store, &by),
+            two.keys.refresh(&*two.store, &by)
         );
         assert!(both.0.is_ok() && both.1.is_ok(), "round {round}");
         // The next look of whoever was faster.
-        one.keys.refresh(&*one.store, now).await.unwrap();
-        two.keys.refresh(&*two.store, now).await.unwrap();
+        one.keys.refresh(&*one.store, &by).await.unwrap();
+        two.keys.refresh(&*two.store, &by).await.unwrap();
         let rows = one.store.keys().await.unwrap();
         let times = sessionmint_iam::keys::times(&rows);
-        let states = one.config.keys.policy().states(&times, now);
+        let states = one.config.keys.policy().states(&times, by.at);
         assert_eq!(
             states,
             [KeyState::Active, KeyState::Pending],
@@ -128,16 +128,18 @@ async fn c072_two_instances_that_rotate_at_once_end_with_one_active_key() {
 async fn a_rotation_before_the_newest_key_signs_is_refused_with_the_time() {
     let service = TestService::start().await;
     let (keys, store) = (&service.app.keys, &*service.app.store);
-    keys.rotate(store, START, Rotation::Planned).await.unwrap();
+    keys.rotate(store, &By::service(START), Rotation::Planned)
+        .await
+        .unwrap();
     match keys
-        .rotate(store, START.plus_secs(304), Rotation::Planned)
+        .rotate(store, &By::service(START.plus_secs(304)), Rotation::Planned)
         .await
     {
         Err(KeysError::TooSoon(why)) => assert_eq!(why.earliest, START.plus_secs(305)),
         other => panic!("{other:?}"),
     }
     assert_eq!(store.keys().await.unwrap().len(), 2);
-    keys.rotate(store, START.plus_secs(305), Rotation::Planned)
+    keys.rotate(store, &By::service(START.plus_secs(305)), Rotation::Planned)
         .await
         .unwrap();
 }
@@ -147,8 +149,12 @@ async fn another_algorithm_takes_effect_by_a_rotation() {
     let service = TestService::start().await;
     let config = changed(&service, |keys| keys.algorithm = Algorithm::EdDsa);
     let keys = open(&service, &config).await.unwrap();
-    keys.refresh(&*service.app.store, START).await.unwrap();
-    keys.refresh(&*service.app.store, START).await.unwrap();
+    keys.refresh(&*service.app.store, &By::service(START))
+        .await
+        .unwrap();
+    keys.refresh(&*service.app.store, &By::service(START))
+        .await
+        .unwrap();
     let rows = service.app.store.keys().await.unwrap();
     let algorithms: Vec<_> = rows.iter().map(|row| row.alg.as_str()).collect();
     assert_eq!(algorithms, ["ES256", "EdDSA"]);
@@ -181,7 +187,10 @@ async fn c074_keys_of_the_first_release_are_encrypted_at_the_next_start() {
         activates_at: sessionmint_oauth::Timestamp::from_secs(0),
     };
     let newest = store.keys().await.unwrap().pop();
-    store.replace_keys(plain, newest).await.unwrap();
+    store
+        .replace_keys(plain, newest, By::service(START))
+        .await
+        .unwrap();
 
     let keys = open(&service, &service.app.config.keys).await.unwrap();
     assert!(String::from_utf8_lossy(&keys.jwks().body).contains(&kid));
@@ -239,16 +248,22 @@ async fn c074_an_instance_with_the_old_encryption_key_stores_nothing_under_it() 
     std::fs::copy(&beside, &new).unwrap();
     std::fs::write(&new, KEY).unwrap();
     let set = keys.jwks();
-    let done = reseal(&location, &new, store).await.unwrap();
+    let done = reseal(&location, &new, store, &By::service(START))
+        .await
+        .unwrap();
     assert_eq!(done, Reseal::Done(1));
 
     // A month later, with a key that is due.
     let now = START.plus_secs(31 * 86_400);
     for _ in 0..2 {
-        let refused = keys.refresh(store, now).await.err().unwrap();
+        let refused = keys.refresh(store, &By::service(now)).await.err().unwrap();
         assert!(matches!(refused, KeysError::Sealed { .. }), "{refused}");
         for rotation in [Rotation::Planned, Rotation::Emergency] {
-            let refused = keys.rotate(store, now, rotation).await.err().unwrap();
+            let refused = keys
+                .rotate(store, &By::service(now), rotation)
+                .await
+                .err()
+                .unwrap();
             assert!(matches!(refused, KeysError::Sealed { .. }), "{refused}");
         }
         assert_eq!(store.keys().await.unwrap().len(), 1);
@@ -256,7 +271,7 @@ async fn c074_an_instance_with_the_old_encryption_key_stores_nothing_under_it() 
     }
 
     std::fs::rename(&new, &beside).unwrap();
-    keys.refresh(store, now).await.unwrap();
+    keys.refresh(store, &By::service(now)).await.unwrap();
     assert_eq!(store.keys().await.unwrap().len(), 2);
     let with_new = changed(&service, |keys| {
         keys.encryption = EncryptionKeySource::Given(KEY.parse().unwrap());
@@ -284,7 +299,7 @@ async fn c074_the_log_names_the_file_of_a_new_encryption_key_and_holds_no_key() 
     service
         .app
         .keys
-        .rotate(store, START, Rotation::Planned)
+        .rotate(store, &By::service(START), Rotation::Planned)
         .await
         .unwrap();
     let key = std::fs::read_to_string(service.folder().join("iam.db.key")).unwrap();

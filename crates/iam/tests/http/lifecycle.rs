@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sessionmint_iam::Clock as _;
 use sessionmint_iam::testing::{START, TestService, sign_in_request};
-use sessionmint_store::Users as _;
+use sessionmint_store::{By, Users as _};
 
 use crate::support::{PASSWORD, assert_login_required, assert_minted, logout_request, signed_in};
 
@@ -124,9 +124,17 @@ async fn clocks_that_jump_by_an_hour_neither_end_nor_immortalise_a_session() {
 #[tokio::test]
 async fn c018_disabling_a_user_ends_the_sessions_at_once() {
     let (service, ada, cookie) = signed_in().await;
-    service.store.set_disabled(&ada, Some(START)).await.unwrap();
+    service
+        .store
+        .set_disabled(&ada, true, By::service(START))
+        .await
+        .unwrap();
     assert_login_required(&service.mint(&cookie, "").await);
-    service.store.set_disabled(&ada, None).await.unwrap();
+    service
+        .store
+        .set_disabled(&ada, false, By::service(START))
+        .await
+        .unwrap();
     assert_login_required(&service.mint(&cookie, "").await);
 }
 

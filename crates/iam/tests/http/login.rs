@@ -14,7 +14,7 @@ use sessionmint_iam::login::{
 };
 use sessionmint_iam::testing::{Answer, ORIGIN, START, TestService, sign_in_request};
 use sessionmint_oauth::{Timestamp, UserId};
-use sessionmint_store::{Change, EndSessions, Store, Users as _};
+use sessionmint_store::{By, Change, EndSessions, Store, Users as _};
 
 use crate::support::{PASSWORD, assert_denied, assert_minted, signed_in};
 
@@ -84,7 +84,11 @@ async fn c146_unknown_wrong_and_disabled_look_the_same() {
     let service = TestService::start().await;
     service.add_user("ada", PASSWORD).await;
     let eve = service.add_user("eve", PASSWORD).await;
-    service.store.set_disabled(&eve, Some(START)).await.unwrap();
+    service
+        .store
+        .set_disabled(&eve, true, By::service(START))
+        .await
+        .unwrap();
     let wrong = service.try_sign_in("ada", "wrong password").await;
     assert_problem(&wrong, 401, "invalid_credentials");
     for (username, password) in [
@@ -244,7 +248,12 @@ impl Authenticator for ChangedMeanwhile {
             PasswordAuthenticator::new(Arc::clone(store), &hashing, Arc::new(SystemRandom))
                 .unwrap();
         let user = passwords.authenticate(attempt, now).await?;
-        let changed = store.set_password(&user.user_id, "another".to_owned(), EndSessions::All);
+        let changed = store.set_password(
+            &user.user_id,
+            "another".to_owned(),
+            EndSessions::All,
+            By::service(START),
+        );
         assert_eq!(changed.await, Ok(Change::Done));
         Ok(user)
     }

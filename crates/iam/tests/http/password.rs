@@ -10,10 +10,10 @@ use sessionmint_iam::login::{
     AuthenticateError, Authenticated, Authenticator, Credentials, PasswordAuthenticator,
     PasswordChange, PasswordChangeError, Throttled,
 };
-use sessionmint_iam::testing::{Answer, ISSUER, ORIGIN, TestService};
+use sessionmint_iam::testing::{Answer, ISSUER, ORIGIN, START, TestService};
 use sessionmint_oauth::Timestamp;
 use sessionmint_oauth::cookie::SESSION_COOKIE;
-use sessionmint_store::{EndSessions, Sessions as _, Store, Users as _};
+use sessionmint_store::{By, EndSessions, Sessions as _, Store, Users as _};
 
 use crate::support::{
     PASSWORD, assert_login_required, assert_minted, bearer, logout_request, signed_in,
@@ -354,7 +354,12 @@ async fn c018_a_password_set_by_the_operator_closes_the_account_for_tokens_too()
     let token = service.account_token(&cookie).await;
     service
         .store
-        .set_password(&ada, "another".to_owned(), EndSessions::All)
+        .set_password(
+            &ada,
+            "another".to_owned(),
+            EndSessions::All,
+            By::service(START),
+        )
         .await
         .unwrap();
     for cookie in [&cookie, &other] {
@@ -367,7 +372,11 @@ async fn c018_a_password_set_by_the_operator_closes_the_account_for_tokens_too()
 async fn c018_a_removed_user_is_gone_with_sessions_and_tokens() {
     let (service, ada, cookie) = signed_in().await;
     let token = service.account_token(&cookie).await;
-    service.store.remove_user(&ada).await.unwrap();
+    service
+        .store
+        .remove_user(&ada, By::service(START))
+        .await
+        .unwrap();
     assert_login_required(&service.mint(&cookie, "").await);
     assert_account_closed(&service, &token).await;
     assert_problem(
@@ -388,11 +397,18 @@ async fn c018_a_removed_user_is_gone_with_sessions_and_tokens() {
 async fn c018_a_disabled_user_is_refused_with_tokens_minted_before() {
     let (service, ada, cookie) = signed_in().await;
     let token = service.account_token(&cookie).await;
-    let at = sessionmint_iam::testing::START;
-    service.store.set_disabled(&ada, Some(at)).await.unwrap();
+    service
+        .store
+        .set_disabled(&ada, true, By::service(START))
+        .await
+        .unwrap();
     assert_login_required(&service.mint(&cookie, "").await);
     assert_account_closed(&service, &token).await;
-    service.store.set_disabled(&ada, None).await.unwrap();
+    service
+        .store
+        .set_disabled(&ada, false, By::service(START))
+        .await
+        .unwrap();
     assert_account_closed(&service, &token).await;
 }
 
@@ -446,13 +462,16 @@ async fn c023_a_purge_during_mints_neither_revives_nor_fails_one() {
                 assert_login_required(&service.mint(&dead, "idle_for=0").await);
                 service
                     .store
-                    .purge_sessions(now, idle_before)
+                    .purge_sessions(idle_before, By::service(now))
                     .await
                     .unwrap();
             }
         });
     }
     tasks.join_all().await;
-    let removed = service.store.purge_sessions(now, idle_before).await;
+    let removed = service
+        .store
+        .purge_sessions(idle_before, By::service(now))
+        .await;
     assert_eq!(removed, Ok(0));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sessionmint_iam::testing::{ISSUER, RESOURCE, START, TestService, web_client};
 use sessionmint_iam::{Clock as _, ManualClock, SystemClock};
 use sessionmint_oauth::{BrowserClient, Timestamp};
-use sessionmint_store::{Clients as _, Keys as _};
+use sessionmint_store::{By, Clients as _, Keys as _};
 use sessionmint_verify::{Clock, Verifier};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -44,7 +44,11 @@ async fn hasty() -> (TestService, String) {
         ttl: TTL,
         ..web_client()
     };
-    service.store.replace_client(client).await.unwrap();
+    service
+        .store
+        .replace_client(client, By::service(START))
+        .await
+        .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = service.router();
@@ -81,7 +85,7 @@ async fn mint_and_verify(
         service
             .app
             .keys
-            .refresh(&*service.app.store, now)
+            .refresh(&*service.app.store, &By::service(now))
             .await
             .unwrap();
         let token = service.mint(&cookie, "").await.access_token();
@@ -135,7 +139,11 @@ async fn c073_tokens_of_a_withdrawn_key_are_refused_within_a_cache_age() {
 
     let (service, jwks_url) = hasty().await;
     let client = web_client();
-    service.store.replace_client(client).await.unwrap();
+    service
+        .store
+        .replace_client(client, By::service(START))
+        .await
+        .unwrap();
     service.add_user("ada", PASSWORD).await;
     let cookie = service.sign_in("ada", PASSWORD).await;
     let verifier = verifier(&service, &jwks_url);
@@ -148,7 +156,7 @@ async fn c073_tokens_of_a_withdrawn_key_are_refused_within_a_cache_age() {
     service
         .app
         .keys
-        .rotate(store, now, Rotation::Emergency)
+        .rotate(store, &By::service(now), Rotation::Emergency)
         .await
         .unwrap();
     // The service itself at once, and without a new sign-in.
@@ -180,7 +188,12 @@ async fn c161_each_token_verifies_against_the_key_set_as_it_is_after_it() {
                 service.clock.advance_secs(1);
                 let now = service.clock.now();
                 let store = &*service.app.store;
-                service.app.keys.refresh(store, now).await.unwrap();
+                service
+                    .app
+                    .keys
+                    .refresh(store, &By::service(now))
+                    .await
+                    .unwrap();
             }
             over.store(true, Ordering::SeqCst);
         }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use axum::body::Body;
 use axum::http::{Method, Request, header};
-use sessionmint_iam::testing::{ISSUER, ORIGIN, RESOURCE, TestService, mint_request};
+use sessionmint_iam::testing::{ISSUER, ORIGIN, RESOURCE, START, TestService, mint_request};
 use sessionmint_oauth::cookie::SESSION_COOKIE;
-use sessionmint_store::Clients as _;
+use sessionmint_store::{By, Clients as _};
 
 use crate::support::{
     PASSWORD, assert_login_required, assert_minted, assert_oauth_error, signed_in,
@@ -247,7 +247,7 @@ async fn c034_a_client_id_is_bound_to_the_origin() {
     };
     service
         .store
-        .add_client(other, sessionmint_iam::testing::START)
+        .add_client(other, By::service(START))
         .await
         .unwrap();
     assert_oauth_error(
@@ -275,7 +275,7 @@ async fn a_client_that_is_removed_is_refused_at_once() {
     let (service, _, cookie) = signed_in().await;
     service
         .store
-        .remove_client(&"web".parse().unwrap())
+        .remove_client(&"web".parse().unwrap(), By::service(START))
         .await
         .unwrap();
     assert_eq!(service.mint(&cookie, "").await.status, 403);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use sessionmint_oauth::{Timestamp, UserId};
-use sessionmint_store::{AddUser, NewUser, SqliteStore, Users};
+use sessionmint_store::{AddUser, By, NewUser, SqliteStore, Users};
 use tempfile::TempDir;
 
 /// How long to wait for something that is sure to come.
@@ -46,7 +46,8 @@ pub(crate) async fn add_user(store: &SqliteStore, name: &str, hash: Option<&str>
         disabled_at: None,
         created_at: Timestamp::from_secs(1_700_000_000),
     };
-    assert_eq!(store.add_user(user).await.unwrap(), AddUser::Added);
+    let by = By::service(user.created_at);
+    assert_eq!(store.add_user(user, by).await.unwrap(), AddUser::Added);
     id
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn a_client_comes_back_as_stored(on: &Instances) {
     };
     for client in [&web, &bare] {
         assert_eq!(
-            on.one.add_client(client.clone(), NOW).await,
+            on.one.add_client(client.clone(), by()).await,
             Ok(AddClient::Added)
         );
         assert_eq!(
@@ -41,15 +41,15 @@ pub(super) async fn a_client_comes_back_as_stored(on: &Instances) {
 pub(super) async fn ids_and_origins_belong_to_one_client(on: &Instances) {
     let web = client("web", &[UI]);
     assert_eq!(
-        on.one.add_client(web.clone(), NOW).await,
+        on.one.add_client(web.clone(), by()).await,
         Ok(AddClient::Added)
     );
     assert_eq!(
-        on.one.add_client(client("web", &[ADMIN]), NOW).await,
+        on.one.add_client(client("web", &[ADMIN]), by()).await,
         Ok(AddClient::IdTaken)
     );
     assert_eq!(
-        on.one.add_client(client("other", &[ADMIN, UI]), NOW).await,
+        on.one.add_client(client("other", &[ADMIN, UI]), by()).await,
         Ok(AddClient::OriginTaken {
             origin: UI.to_owned(),
             client_id: client_id("web")
@@ -67,19 +67,19 @@ pub(super) async fn replacing_a_client_keeps_to_the_same_rule(on: &Instances) {
     let web = client("web", &[UI]);
     let admin = client("admin", &[ADMIN]);
     assert_eq!(
-        on.one.replace_client(web.clone()).await,
+        on.one.replace_client(web.clone(), by()).await,
         Ok(ReplaceClient::NotFound)
     );
     assert_eq!(on.one.client_by_origin(UI).await, Ok(None));
-    on.one.add_client(web.clone(), NOW).await.unwrap();
-    on.one.add_client(admin.clone(), NOW).await.unwrap();
+    on.one.add_client(web.clone(), by()).await.unwrap();
+    on.one.add_client(admin.clone(), by()).await.unwrap();
 
     let greedy = BrowserClient {
         ttl: 60,
         ..client("web", &["https://new.example.com", ADMIN])
     };
     assert_eq!(
-        on.one.replace_client(greedy).await,
+        on.one.replace_client(greedy, by()).await,
         Ok(ReplaceClient::OriginTaken {
             origin: ADMIN.to_owned(),
             client_id: client_id("admin")
@@ -100,25 +100,25 @@ pub(super) async fn replacing_a_client_keeps_to_the_same_rule(on: &Instances) {
         ..client("web", &["https://new.example.com", UI])
     };
     assert_eq!(
-        on.one.replace_client(grown.clone()).await,
+        on.one.replace_client(grown.clone(), by()).await,
         Ok(ReplaceClient::Replaced)
     );
     assert_eq!(on.one.client_by_origin(UI).await, Ok(Some(grown)));
 
     let moved = client("web", &["https://new.example.com"]);
     assert_eq!(
-        on.one.replace_client(moved).await,
+        on.one.replace_client(moved, by()).await,
         Ok(ReplaceClient::Replaced)
     );
     assert_eq!(on.one.client_by_origin(UI).await, Ok(None));
     assert_eq!(
-        on.one.add_client(client("next", &[UI]), NOW).await,
+        on.one.add_client(client("next", &[UI]), by()).await,
         Ok(AddClient::Added)
     );
 }
 
 pub(super) async fn origins_compare_byte_for_byte(on: &Instances) {
-    on.one.add_client(client("web", &[UI]), NOW).await.unwrap();
+    on.one.add_client(client("web", &[UI]), by()).await.unwrap();
     for other in [
         "",
         "null",
@@ -139,7 +139,7 @@ pub(super) async fn origins_compare_byte_for_byte(on: &Instances) {
 pub(super) async fn an_origin_listed_twice_counts_once(on: &Instances) {
     let twice = on
         .one
-        .add_client(client("web", &[UI, ADMIN, UI]), NOW)
+        .add_client(client("web", &[UI, ADMIN, UI]), by())
         .await;
     assert_eq!(twice, Ok(AddClient::Added));
     assert_eq!(
@@ -149,19 +149,19 @@ pub(super) async fn an_origin_listed_twice_counts_once(on: &Instances) {
 }
 
 pub(super) async fn a_removed_client_frees_its_origins(on: &Instances) {
-    on.one.add_client(client("web", &[UI]), NOW).await.unwrap();
+    on.one.add_client(client("web", &[UI]), by()).await.unwrap();
     assert_eq!(
-        on.one.remove_client(&client_id("web")).await,
+        on.one.remove_client(&client_id("web"), by()).await,
         Ok(Change::Done)
     );
     assert_eq!(on.one.client_by_origin(UI).await, Ok(None));
     assert_eq!(on.one.client(&client_id("web")).await, Ok(None));
     assert_eq!(
-        on.one.remove_client(&client_id("web")).await,
+        on.one.remove_client(&client_id("web"), by()).await,
         Ok(Change::NotFound)
     );
     assert_eq!(
-        on.one.add_client(client("next", &[UI]), NOW).await,
+        on.one.add_client(client("next", &[UI]), by()).await,
         Ok(AddClient::Added)
     );
 }

@@ -2,7 +2,7 @@
 
 use sessionmint_oauth::{BrowserClient, ClientId, SessionId, SessionKeyHash, Timestamp, UserId};
 
-use crate::{AddUser, NewSession, NewUser, SigningKeyRow, StartSession, Store};
+use crate::{AddUser, By, NewSession, NewUser, SigningKeyRow, StartSession, Store};
 
 /// The moment at which most cases happen.
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -43,7 +43,7 @@ pub(super) fn new_user(number: u32, name: &str) -> NewUser {
 /// Adds a user whose password hash is `old`.
 pub(super) async fn add_user(store: &dyn Store, number: u32, name: &str) -> UserId {
     assert_eq!(
-        store.add_user(new_user(number, name)).await,
+        store.add_user(new_user(number, name), by()).await,
         Ok(AddUser::Added)
     );
     user_id(number)
@@ -66,7 +66,7 @@ pub(super) fn new_session(number: u32, user: &UserId) -> NewSession {
 /// Starts session `number` beside whatever the user has.
 pub(super) async fn start(store: &dyn Store, number: u32, user: &UserId) {
     let started = store
-        .start_session(new_session(number, user), None, u32::MAX)
+        .start_session(new_session(number, user), None, u32::MAX, by())
         .await;
     assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
 }
@@ -106,4 +106,9 @@ pub(super) fn signing_key(number: u32) -> SigningKeyRow {
         created_at: NOW,
         activates_at: NOW.plus_secs(300),
     }
+}
+
+/// On whose behalf most cases act.
+pub(super) fn by() -> By {
+    By::service(NOW)
 }

@@ -15,7 +15,7 @@ fn name(number: u32) -> Option<SigningKeyRow> {
 
 pub(super) async fn a_key_comes_back_as_stored(on: &Instances) {
     assert!(on.one.keys().await.unwrap().is_empty());
-    let added = on.one.add_key(signing_key(1), None).await;
+    let added = on.one.add_key(signing_key(1), None, by()).await;
     assert_eq!(added, Ok(AddKey::Added));
     let keys = on.two.keys().await.unwrap();
     assert_eq!(keys.len(), 1);
@@ -44,14 +44,19 @@ pub(super) async fn c072_a_key_follows_the_one_that_was_seen(on: &Instances) {
         (3, name(1), AddKey::Conflict),
         (3, name(2), AddKey::Added),
     ] {
-        let added = on.one.add_key(signing_key(number), newest.clone()).await;
+        let added = on
+            .one
+            .add_key(signing_key(number), newest.clone(), by())
+            .await;
         assert_eq!(added, Ok(outcome), "{number} after {newest:?}");
     }
     let encrypted_otherwise = SigningKeyRow {
         pkcs8: vec![7],
         ..signing_key(3)
     };
-    let added = on.one.add_key(signing_key(4), Some(encrypted_otherwise));
+    let added = on
+        .one
+        .add_key(signing_key(4), Some(encrypted_otherwise), by());
     assert_eq!(added.await, Ok(AddKey::Conflict));
     assert_eq!(kids(&*on.two).await, ["key-1", "key-2", "key-3"]);
 }
@@ -59,12 +64,15 @@ pub(super) async fn c072_a_key_follows_the_one_that_was_seen(on: &Instances) {
 pub(super) async fn replacing_keys_leaves_the_new_one_alone(on: &Instances) {
     for number in 1..=2 {
         let newest = if number == 1 { None } else { name(number - 1) };
-        on.one.add_key(signing_key(number), newest).await.unwrap();
+        on.one
+            .add_key(signing_key(number), newest, by())
+            .await
+            .unwrap();
     }
-    let late = on.two.replace_keys(signing_key(3), name(1)).await;
+    let late = on.two.replace_keys(signing_key(3), name(1), by()).await;
     assert_eq!(late, Ok(AddKey::Conflict));
     assert_eq!(kids(&*on.one).await, ["key-1", "key-2"]);
-    let replaced = on.two.replace_keys(signing_key(3), name(2)).await;
+    let replaced = on.two.replace_keys(signing_key(3), name(2), by()).await;
     assert_eq!(replaced, Ok(AddKey::Added));
     assert_eq!(kids(&*on.one).await, ["key-3"]);
 }
@@ -74,10 +82,13 @@ pub(super) async fn a_plain_key_is_sealed_once(on: &Instances) {
         seal_version: 0,
         ..signing_key(1)
     };
-    on.one.add_key(plain, None).await.unwrap();
-    assert_eq!(on.one.seal_key("key-1", vec![7], 1).await, Ok(Change::Done));
+    on.one.add_key(plain, None, by()).await.unwrap();
     assert_eq!(
-        on.two.seal_key("key-1", vec![8], 1).await,
+        on.one.seal_key("key-1", vec![7], 1, by()).await,
+        Ok(Change::Done)
+    );
+    assert_eq!(
+        on.two.seal_key("key-1", vec![8], 1, by()).await,
         Ok(Change::NotFound)
     );
     let keys = on.two.keys().await.unwrap();
@@ -85,8 +96,8 @@ pub(super) async fn a_plain_key_is_sealed_once(on: &Instances) {
 }
 
 pub(super) async fn c074_keys_are_encrypted_anew_all_at_once_or_not_at_all(on: &Instances) {
-    on.one.add_key(signing_key(1), None).await.unwrap();
-    on.one.add_key(signing_key(2), name(1)).await.unwrap();
+    on.one.add_key(signing_key(1), None, by()).await.unwrap();
+    on.one.add_key(signing_key(2), name(1), by()).await.unwrap();
     let resealed = |number, old| ResealedKey {
         kid: signing_key(number).kid,
         old,
@@ -100,7 +111,7 @@ pub(super) async fn c074_keys_are_encrypted_anew_all_at_once_or_not_at_all(on: &
         vec![resealed(1, old()), resealed(3, old())],
         vec![resealed(1, old()), resealed(2, old()), resealed(3, old())],
     ] {
-        let outcome = on.two.reseal_keys(incomplete).await;
+        let outcome = on.two.reseal_keys(incomplete, by()).await;
         assert_eq!(outcome, Ok(Change::NotFound));
     }
     let forms = || async {
@@ -109,24 +120,27 @@ pub(super) async fn c074_keys_are_encrypted_anew_all_at_once_or_not_at_all(on: &
     };
     assert_eq!(forms().await, [old(), old()]);
     let all = vec![resealed(1, old()), resealed(2, old())];
-    assert_eq!(on.two.reseal_keys(all.clone()).await, Ok(Change::Done));
+    assert_eq!(
+        on.two.reseal_keys(all.clone(), by()).await,
+        Ok(Change::Done)
+    );
     assert_eq!(forms().await, [[7, 7], [7, 7]]);
-    assert_eq!(on.one.reseal_keys(all).await, Ok(Change::NotFound));
+    assert_eq!(on.one.reseal_keys(all, by()).await, Ok(Change::NotFound));
     // Who still goes by the old form adds nothing.
-    let late = on.one.add_key(signing_key(3), name(2)).await;
+    let late = on.one.add_key(signing_key(3), name(2), by()).await;
     assert_eq!(late, Ok(AddKey::Conflict));
 }
 
 pub(super) async fn a_key_is_removed_unless_it_is_the_newest(on: &Instances) {
-    on.one.add_key(signing_key(1), None).await.unwrap();
-    on.one.add_key(signing_key(2), name(1)).await.unwrap();
+    on.one.add_key(signing_key(1), None, by()).await.unwrap();
+    on.one.add_key(signing_key(2), name(1), by()).await.unwrap();
     for (kid, outcome) in [
         ("key-2", Change::NotFound),
         ("key-1", Change::Done),
         ("key-1", Change::NotFound),
         ("key-2", Change::NotFound),
     ] {
-        assert_eq!(on.two.remove_key(kid).await, Ok(outcome), "{kid}");
+        assert_eq!(on.two.remove_key(kid, by()).await, Ok(outcome), "{kid}");
     }
     assert_eq!(kids(&*on.one).await, ["key-2"]);
 }

@@ -3,6 +3,7 @@
 //! An engine supplies a function that returns [`Instances`] on fresh, empty data and calls
 //! `sessionmint_store::contract_tests!(that_function);` in a file of its `tests/` folder: one `#[test]` per case.
 
+mod audit;
 mod clients;
 mod fixtures;
 mod keys;
@@ -101,6 +102,17 @@ cases! { ($)
         a_plain_key_is_sealed_once
         c074_keys_are_encrypted_anew_all_at_once_or_not_at_all
         a_key_is_removed_unless_it_is_the_newest
+    }
+    audit {
+        c151_a_record_says_who_did_what_to_whom_from_where_and_when
+        c151_each_change_of_a_user_leaves_its_record
+        c151_each_end_of_a_session_has_its_true_reason
+        c151_each_change_of_clients_and_keys_leaves_its_record
+        c151_what_changes_nothing_leaves_no_record
+        c151_concurrent_changes_leave_one_record_each
+        c151_records_are_found_by_user_kind_and_time_in_pages
+        c151_refusals_are_recorded_together
+        c151_old_records_go_and_a_flood_of_refusals_pushes_out_no_change
     }
     races {
         an_instance_sees_at_once_what_another_did

@@ -27,11 +27,14 @@ pub(super) async fn an_instance_sees_at_once_what_another_did(on: &Instances) {
         let (here, there) = (either(on, number), either(on, number + 1));
         start(&*here, number, &ada).await;
         assert!(there.session(&key_hash(number)).await.unwrap().is_some());
-        assert_eq!(there.end_session(&key_hash(number)).await, Ok(Change::Done));
+        assert_eq!(
+            there.end_session(&key_hash(number), by()).await,
+            Ok(Change::Done)
+        );
         assert_eq!(here.session(&key_hash(number)).await, Ok(None));
     }
     on.two
-        .add_client(client("web", &["https://ui.example.com"]), NOW)
+        .add_client(client("web", &["https://ui.example.com"]), by())
         .await
         .unwrap();
     assert!(
@@ -41,7 +44,7 @@ pub(super) async fn an_instance_sees_at_once_what_another_did(on: &Instances) {
             .unwrap()
             .is_some()
     );
-    on.two.remove_client(&client_id("web")).await.unwrap();
+    on.two.remove_client(&client_id("web"), by()).await.unwrap();
     assert_eq!(
         on.one.client_by_origin("https://ui.example.com").await,
         Ok(None)
@@ -68,7 +71,10 @@ pub(super) async fn two_hundred_sessions_start_move_and_end_at_once(on: &Instanc
                 assert_eq!(touched, Ok(Change::Done));
             }
             if number % 4 == 0 {
-                assert_eq!(store.end_session(&key_hash(number)).await, Ok(Change::Done));
+                assert_eq!(
+                    store.end_session(&key_hash(number), by()).await,
+                    Ok(Change::Done)
+                );
             }
         });
     }
@@ -101,7 +107,10 @@ pub(super) async fn nothing_brings_an_ended_session_back(on: &Instances) {
         }
         let store = either(on, number);
         tasks.spawn(async move {
-            assert_eq!(store.end_session(&key_hash(number)).await, Ok(Change::Done));
+            assert_eq!(
+                store.end_session(&key_hash(number), by()).await,
+                Ok(Change::Done)
+            );
             assert_eq!(
                 store.session(&key_hash(number)).await,
                 Ok(None),
@@ -115,7 +124,7 @@ pub(super) async fn nothing_brings_an_ended_session_back(on: &Instances) {
         let (store, ada) = (either(on, number + 1), ada.clone());
         tasks.spawn(async move {
             store
-                .upgrade_password_hash(&ada, "old", "new".to_owned())
+                .upgrade_password_hash(&ada, "old", "new".to_owned(), by())
                 .await
                 .unwrap();
         });
@@ -132,7 +141,7 @@ pub(super) async fn sign_ins_that_race_with_disabling_leave_nothing(on: &Instanc
         let (store, ada) = (either(on, number), ada.clone());
         if number == 100 {
             tasks.spawn(async move {
-                assert_eq!(store.set_disabled(&ada, Some(NOW)).await, Ok(Change::Done));
+                assert_eq!(store.set_disabled(&ada, true, by()).await, Ok(Change::Done));
                 assert_eq!(store.session(&key_hash(1000)).await, Ok(None));
                 assert_eq!(ids_of(&*store, &ada).await, []);
             });
@@ -140,7 +149,7 @@ pub(super) async fn sign_ins_that_race_with_disabling_leave_nothing(on: &Instanc
         }
         tasks.spawn(async move {
             let outcome = store
-                .start_session(new_session(number, &ada), None, 20)
+                .start_session(new_session(number, &ada), None, 20, by())
                 .await
                 .unwrap();
             if outcome == StartSession::UserGone {
@@ -149,7 +158,7 @@ pub(super) async fn sign_ins_that_race_with_disabling_leave_nothing(on: &Instanc
         });
     }
     tasks.join_all().await;
-    on.one.set_disabled(&ada, None).await.unwrap();
+    on.one.set_disabled(&ada, false, by()).await.unwrap();
     assert_eq!(ids_of(&*on.one, &ada).await, []);
 }
 
@@ -160,7 +169,7 @@ pub(super) async fn the_maximum_holds_under_concurrent_sign_ins(on: &Instances) 
         let (store, ada) = (either(on, number), ada.clone());
         tasks.spawn(async move {
             store
-                .start_session(new_session(number, &ada), None, 5)
+                .start_session(new_session(number, &ada), None, 5, by())
                 .await
                 .unwrap()
         });
@@ -184,13 +193,13 @@ pub(super) async fn a_hash_upgrade_never_undoes_a_password_change(on: &Instances
         let (store, id) = (Arc::clone(&on.two), ada.clone());
         let upgrade = tokio::spawn(async move {
             store
-                .upgrade_password_hash(&id, "old", "old but stronger".to_owned())
+                .upgrade_password_hash(&id, "old", "old but stronger".to_owned(), by())
                 .await
                 .unwrap();
         });
         let changed = on
             .one
-            .set_password(&ada, "changed".to_owned(), EndSessions::All)
+            .set_password(&ada, "changed".to_owned(), EndSessions::All, by())
             .await;
         assert_eq!(changed, Ok(Change::Done));
         upgrade.await.unwrap();
@@ -206,7 +215,7 @@ pub(super) async fn one_of_many_equal_names_wins(on: &Instances) {
         tasks.spawn(async move {
             (
                 user_id(number),
-                store.add_user(new_user(number, "ada")).await.unwrap(),
+                store.add_user(new_user(number, "ada"), by()).await.unwrap(),
             )
         });
     }
@@ -229,7 +238,7 @@ pub(super) async fn one_of_many_clients_gets_an_origin(on: &Instances) {
             let new = client(&format!("client{number}"), &[UI]);
             (
                 new.client_id.clone(),
-                store.add_client(new, NOW).await.unwrap(),
+                store.add_client(new, by()).await.unwrap(),
             )
         });
     }
@@ -264,7 +273,7 @@ pub(super) async fn c072_instances_that_rotate_at_once_end_with_one_new_key(on: 
             let (store, newest) = (either(on, number), newest.clone());
             let key = signing_key(u32::try_from(round).unwrap() * 20 + number);
             tasks.spawn(async move {
-                let outcome = store.add_key(key, newest).await.unwrap();
+                let outcome = store.add_key(key, newest, by()).await.unwrap();
                 let keys = store.keys().await.unwrap();
                 let kids: Vec<_> = keys.into_iter().map(|key| key.kid).collect();
                 (outcome, kids)
@@ -303,7 +312,7 @@ pub(super) async fn c023_a_purge_neither_revives_nor_takes_a_live_session(on: &I
         let (store, ada) = (either(on, number / 2), ada.clone());
         tasks.spawn(async move {
             if number % 20 == 0 {
-                store.purge_sessions(NOW, idle_before).await.unwrap();
+                store.purge_sessions(idle_before, by()).await.unwrap();
             }
             let touched = store
                 .touch_session(&key_hash(number), NOW.plus_secs(90))
@@ -317,12 +326,12 @@ pub(super) async fn c023_a_purge_neither_revives_nor_takes_a_live_session(on: &I
                 now: idle_before,
                 ..new_session(1000 + number, &ada)
             };
-            let started = store.start_session(fresh, None, u32::MAX).await;
+            let started = store.start_session(fresh, None, u32::MAX, by()).await;
             assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
         });
     }
     tasks.join_all().await;
-    on.one.purge_sessions(NOW, idle_before).await.unwrap();
+    on.one.purge_sessions(idle_before, by()).await.unwrap();
     for number in (0..200).step_by(2).chain(1000..1200) {
         let found = on.two.session(&key_hash(number)).await.unwrap();
         assert!(found.is_some(), "{number}");
@@ -340,7 +349,7 @@ pub(super) async fn c149_one_of_many_changes_of_a_password_wins(on: &Instances) 
         tasks.spawn(async move {
             let new = format!("new {number}");
             store
-                .change_password(&ada, "old", new, &session_id(number))
+                .change_password(&ada, "old", new, &session_id(number), by())
                 .await
                 .map(|outcome| (number, outcome))
         });

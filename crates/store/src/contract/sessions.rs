@@ -24,7 +24,7 @@ pub(super) async fn a_session_comes_back_as_stored(on: &Instances) {
             persistent,
             user_agent: new.user_agent.clone(),
         };
-        let started = on.one.start_session(new, None, 20).await;
+        let started = on.one.start_session(new, None, 20, by()).await;
         assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
         assert_eq!(
             on.one.session(&key_hash(number)).await,
@@ -51,15 +51,18 @@ pub(super) async fn c018_nothing_starts_with_a_password_of_before(on: &Instances
         password_hash: Some(hash.to_owned()),
         ..new_session(number, &ada)
     };
-    let started = on.two.start_session(with(2, "old"), None, 20).await;
+    let started = on.two.start_session(with(2, "old"), None, 20, by()).await;
     assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
-    let changed = on
-        .one
-        .set_password(&ada, "new".to_owned(), EndSessions::AllBut(session_id(1)));
+    let changed = on.one.set_password(
+        &ada,
+        "new".to_owned(),
+        EndSessions::AllBut(session_id(1)),
+        by(),
+    );
     assert_eq!(changed.await, Ok(Change::Done));
     let refused = on
         .two
-        .start_session(with(3, "old"), Some(key_hash(1)), 20)
+        .start_session(with(3, "old"), Some(key_hash(1)), 20, by())
         .await;
     assert_eq!(refused, Ok(StartSession::UserGone));
     assert_eq!(
@@ -67,7 +70,7 @@ pub(super) async fn c018_nothing_starts_with_a_password_of_before(on: &Instances
         [session_id(1)],
         "nothing was ended for it either"
     );
-    let started = on.two.start_session(with(3, "new"), None, 20).await;
+    let started = on.two.start_session(with(3, "new"), None, 20, by()).await;
     assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
 }
 
@@ -75,11 +78,11 @@ pub(super) async fn nothing_starts_for_a_missing_or_disabled_user(on: &Instances
     let ada = add_user(&*on.one, 1, "ada").await;
     let bob = add_user(&*on.one, 2, "bob").await;
     start(&*on.one, 1, &bob).await;
-    on.one.set_disabled(&ada, Some(NOW)).await.unwrap();
+    on.one.set_disabled(&ada, true, by()).await.unwrap();
     for user in [ada.clone(), user_id(99)] {
         let refused = on
             .one
-            .start_session(new_session(2, &user), Some(key_hash(1)), 20)
+            .start_session(new_session(2, &user), Some(key_hash(1)), 20, by())
             .await;
         assert_eq!(refused, Ok(StartSession::UserGone));
         assert_eq!(on.one.session(&key_hash(2)).await, Ok(None));
@@ -90,7 +93,7 @@ pub(super) async fn nothing_starts_for_a_missing_or_disabled_user(on: &Instances
         "a refused sign-in ends nothing"
     );
 
-    on.one.set_disabled(&ada, None).await.unwrap();
+    on.one.set_disabled(&ada, false, by()).await.unwrap();
     start(&*on.one, 2, &ada).await;
 }
 
@@ -102,13 +105,13 @@ pub(super) async fn c021_oldest_session_is_evicted(on: &Instances) {
     for number in 1..=MAX {
         let started = on
             .one
-            .start_session(new_session(number, &ada), None, MAX)
+            .start_session(new_session(number, &ada), None, MAX, by())
             .await;
         assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
     }
     let started = on
         .one
-        .start_session(new_session(MAX + 1, &ada), None, MAX)
+        .start_session(new_session(MAX + 1, &ada), None, MAX, by())
         .await;
     assert_eq!(started, Ok(StartSession::Started { evicted: 1 }));
     assert_eq!(
@@ -126,7 +129,7 @@ pub(super) async fn c021_oldest_session_is_evicted(on: &Instances) {
 
     let lowered = on
         .one
-        .start_session(new_session(MAX + 2, &ada), None, 3)
+        .start_session(new_session(MAX + 2, &ada), None, 3, by())
         .await;
     assert_eq!(lowered, Ok(StartSession::Started { evicted: 18 }));
 }
@@ -139,7 +142,7 @@ pub(super) async fn eviction_goes_by_arrival_when_the_clock_jumps_back(on: &Inst
         now: NOW.minus_secs(3600),
         ..new_session(3, &ada)
     };
-    let started = on.one.start_session(earlier, None, 2).await;
+    let started = on.one.start_session(earlier, None, 2, by()).await;
     assert_eq!(started, Ok(StartSession::Started { evicted: 1 }));
     assert_eq!(ids_of(&*on.one, &ada).await, [session_id(3), session_id(2)]);
 }
@@ -147,7 +150,10 @@ pub(super) async fn eviction_goes_by_arrival_when_the_clock_jumps_back(on: &Inst
 pub(super) async fn the_new_session_stays_whatever_the_maximum(on: &Instances) {
     let ada = add_user(&*on.one, 1, "ada").await;
     start(&*on.one, 1, &ada).await;
-    let started = on.one.start_session(new_session(2, &ada), None, 0).await;
+    let started = on
+        .one
+        .start_session(new_session(2, &ada), None, 0, by())
+        .await;
     assert_eq!(started, Ok(StartSession::Started { evicted: 1 }));
     assert_eq!(ids_of(&*on.one, &ada).await, [session_id(2)]);
 }
@@ -160,7 +166,7 @@ pub(super) async fn signing_in_ends_the_session_it_replaces(on: &Instances) {
 
     let again = on
         .one
-        .start_session(new_session(3, &ada), Some(key_hash(1)), 2)
+        .start_session(new_session(3, &ada), Some(key_hash(1)), 2, by())
         .await;
     assert_eq!(
         again,
@@ -172,7 +178,7 @@ pub(super) async fn signing_in_ends_the_session_it_replaces(on: &Instances) {
 
     let someone_else = on
         .one
-        .start_session(new_session(4, &bob), Some(key_hash(3)), 2)
+        .start_session(new_session(4, &bob), Some(key_hash(3)), 2, by())
         .await;
     assert_eq!(someone_else, Ok(StartSession::Started { evicted: 0 }));
     assert_eq!(
@@ -183,7 +189,7 @@ pub(super) async fn signing_in_ends_the_session_it_replaces(on: &Instances) {
 
     let unknown = on
         .one
-        .start_session(new_session(5, &bob), Some(key_hash(99)), 2)
+        .start_session(new_session(5, &bob), Some(key_hash(99)), 2, by())
         .await;
     assert_eq!(unknown, Ok(StartSession::Started { evicted: 0 }));
     assert_eq!(ids_of(&*on.one, &bob).await, [session_id(5), session_id(4)]);
@@ -219,18 +225,24 @@ pub(super) async fn an_ended_session_stays_ended(on: &Instances) {
     let ada = add_user(&*on.one, 1, "ada").await;
     start(&*on.one, 1, &ada).await;
     start(&*on.one, 2, &ada).await;
-    assert_eq!(on.one.end_session(&key_hash(1)).await, Ok(Change::Done));
+    assert_eq!(
+        on.one.end_session(&key_hash(1), by()).await,
+        Ok(Change::Done)
+    );
     assert_eq!(
         on.one.touch_session(&key_hash(1), NOW.plus_secs(9)).await,
         Ok(Change::NotFound)
     );
     let upgraded = on
         .one
-        .upgrade_password_hash(&ada, "old", "new".to_owned())
+        .upgrade_password_hash(&ada, "old", "new".to_owned(), by())
         .await;
     assert_eq!(upgraded, Ok(Change::Done));
     assert_eq!(on.one.session(&key_hash(1)).await, Ok(None));
-    assert_eq!(on.one.end_session(&key_hash(1)).await, Ok(Change::NotFound));
+    assert_eq!(
+        on.one.end_session(&key_hash(1), by()).await,
+        Ok(Change::NotFound)
+    );
     assert_eq!(ids_of(&*on.one, &ada).await, [session_id(2)]);
 }
 
@@ -239,16 +251,16 @@ pub(super) async fn a_user_ends_only_their_own_sessions(on: &Instances) {
     let bob = add_user(&*on.one, 2, "bob").await;
     start(&*on.one, 1, &ada).await;
     assert_eq!(
-        on.one.end_session_of(&bob, &session_id(1)).await,
+        on.one.end_session_of(&bob, &session_id(1), by()).await,
         Ok(Change::NotFound)
     );
     assert_eq!(ids_of(&*on.one, &ada).await, [session_id(1)]);
     assert_eq!(
-        on.one.end_session_of(&ada, &session_id(1)).await,
+        on.one.end_session_of(&ada, &session_id(1), by()).await,
         Ok(Change::Done)
     );
     assert_eq!(
-        on.one.end_session_of(&ada, &session_id(1)).await,
+        on.one.end_session_of(&ada, &session_id(1), by()).await,
         Ok(Change::NotFound)
     );
     assert_eq!(on.one.session(&key_hash(1)).await, Ok(None));
@@ -259,11 +271,11 @@ pub(super) async fn the_operator_ends_any_session_by_its_id(on: &Instances) {
     start(&*on.one, 1, &ada).await;
     start(&*on.one, 2, &ada).await;
     assert_eq!(
-        on.one.end_session_by_id(&session_id(1)).await,
+        on.one.end_session_by_id(&session_id(1), by()).await,
         Ok(Change::Done)
     );
     assert_eq!(
-        on.one.end_session_by_id(&session_id(1)).await,
+        on.one.end_session_by_id(&session_id(1), by()).await,
         Ok(Change::NotFound)
     );
     assert_eq!(ids_of(&*on.one, &ada).await, [session_id(2)]);
@@ -278,14 +290,17 @@ pub(super) async fn ending_the_others_says_how_many(on: &Instances) {
     start(&*on.one, 4, &bob).await;
     assert_eq!(
         on.one
-            .end_sessions_of(&ada, EndSessions::AllBut(session_id(2)))
+            .end_sessions_of(&ada, EndSessions::AllBut(session_id(2)), by())
             .await,
         Ok(2)
     );
     assert_eq!(ids_of(&*on.one, &ada).await, [session_id(2)]);
     let not_hers = EndSessions::AllBut(session_id(4));
-    assert_eq!(on.one.end_sessions_of(&ada, not_hers).await, Ok(1));
-    assert_eq!(on.one.end_sessions_of(&ada, EndSessions::All).await, Ok(0));
+    assert_eq!(on.one.end_sessions_of(&ada, not_hers, by()).await, Ok(1));
+    assert_eq!(
+        on.one.end_sessions_of(&ada, EndSessions::All, by()).await,
+        Ok(0)
+    );
     assert_eq!(ids_of(&*on.one, &bob).await, [session_id(4)]);
 }
 
@@ -307,17 +322,25 @@ pub(super) async fn a_purge_removes_exactly_what_is_over(on: &Instances) {
         started(3, &ada, NOW, a_moment_ago),
         started(4, &ada, idle_before.minus_secs(1), later),
     ] {
-        on.one.start_session(session, None, u32::MAX).await.unwrap();
+        on.one
+            .start_session(session, None, u32::MAX, by())
+            .await
+            .unwrap();
     }
     let mut tasks = tokio::task::JoinSet::new();
     for number in 10..10 + MANY {
         let (store, session) = (on.one.clone(), started(number, &bob, NOW, a_moment_ago));
-        tasks.spawn(async move { store.start_session(session, None, u32::MAX).await.unwrap() });
+        tasks.spawn(async move {
+            store
+                .start_session(session, None, u32::MAX, by())
+                .await
+                .unwrap()
+        });
     }
     tasks.join_all().await;
 
-    assert_eq!(on.one.purge_sessions(NOW, idle_before).await, Ok(MANY + 2));
+    assert_eq!(on.one.purge_sessions(idle_before, by()).await, Ok(MANY + 2));
     assert_eq!(ids_of(&*on.one, &ada).await, [session_id(2), session_id(1)]);
     assert_eq!(ids_of(&*on.one, &bob).await, []);
-    assert_eq!(on.one.purge_sessions(NOW, idle_before).await, Ok(0));
+    assert_eq!(on.one.purge_sessions(idle_before, by()).await, Ok(0));
 }

@@ -4,7 +4,7 @@ use sessionmint_oauth::Timestamp;
 
 use super::Instances;
 use super::fixtures::*;
-use crate::{AddUser, Change, ChangePassword, EndSessions, NewUser, User};
+use crate::{AddUser, By, Change, ChangePassword, EndSessions, NewUser, User};
 
 pub(super) async fn a_user_comes_back_as_stored(on: &Instances) {
     let all = [
@@ -33,7 +33,7 @@ pub(super) async fn a_user_comes_back_as_stored(on: &Instances) {
             disabled_at: new.disabled_at,
             created_at,
         };
-        assert_eq!(on.one.add_user(new).await, Ok(AddUser::Added));
+        assert_eq!(on.one.add_user(new, by()).await, Ok(AddUser::Added));
         assert_eq!(on.one.user(&stored.id).await, Ok(Some(stored.clone())));
         assert_eq!(
             on.one.user_by_name(&stored.username).await,
@@ -46,7 +46,7 @@ pub(super) async fn a_user_comes_back_as_stored(on: &Instances) {
 pub(super) async fn names_are_unique_byte_for_byte(on: &Instances) {
     let first = add_user(&*on.one, 1, "ada").await;
     assert_eq!(
-        on.one.add_user(new_user(2, "ada")).await,
+        on.one.add_user(new_user(2, "ada"), by()).await,
         Ok(AddUser::NameTaken)
     );
     assert_eq!(on.one.user_by_name("ada").await.unwrap().unwrap().id, first);
@@ -94,7 +94,7 @@ pub(super) async fn a_new_password_ends_sessions(on: &Instances) {
     let but_second = EndSessions::AllBut(session_id(2));
     assert_eq!(
         on.one
-            .set_password(&ada, "new".to_owned(), but_second)
+            .set_password(&ada, "new".to_owned(), but_second, by())
             .await,
         Ok(Change::Done)
     );
@@ -112,7 +112,7 @@ pub(super) async fn a_new_password_ends_sessions(on: &Instances) {
 
     assert_eq!(
         on.one
-            .set_password(&ada, "newer".to_owned(), EndSessions::All)
+            .set_password(&ada, "newer".to_owned(), EndSessions::All, by())
             .await,
         Ok(Change::Done)
     );
@@ -121,7 +121,7 @@ pub(super) async fn a_new_password_ends_sessions(on: &Instances) {
 
     let nobody = on
         .one
-        .set_password(&user_id(99), "x".to_owned(), EndSessions::All)
+        .set_password(&user_id(99), "x".to_owned(), EndSessions::All, by())
         .await;
     assert_eq!(nobody, Ok(Change::NotFound));
 }
@@ -134,7 +134,7 @@ pub(super) async fn many_users_are_added_at_once(on: &Instances) {
     };
     let outcomes = on
         .one
-        .add_users(vec![new_user(2, "ada"), new_user(3, "bob"), disabled])
+        .add_users(vec![new_user(2, "ada"), new_user(3, "bob"), disabled], by())
         .await;
     assert_eq!(
         outcomes,
@@ -157,7 +157,7 @@ pub(super) async fn many_users_are_added_at_once(on: &Instances) {
         on.two.user(&user_id(4)).await.unwrap().unwrap().disabled_at,
         Some(NOW)
     );
-    assert_eq!(on.one.add_users(Vec::new()).await, Ok(Vec::new()));
+    assert_eq!(on.one.add_users(Vec::new(), by()).await, Ok(Vec::new()));
 }
 
 pub(super) async fn c149_a_change_of_password_needs_the_old_hash_and_a_live_session(
@@ -171,7 +171,7 @@ pub(super) async fn c149_a_change_of_password_needs_the_old_hash_and_a_live_sess
     start(&*on.one, 4, &bob).await;
     let change = async |old: &str, new: &str, kept| {
         on.one
-            .change_password(&ada, old, new.to_owned(), &session_id(kept))
+            .change_password(&ada, old, new.to_owned(), &session_id(kept), by())
             .await
             .unwrap()
     };
@@ -196,9 +196,9 @@ pub(super) async fn c149_a_change_of_password_needs_the_old_hash_and_a_live_sess
     assert_eq!(ids_of(&*on.two, &bob).await, [session_id(4)]);
     assert_eq!(change("old", "x", 2).await, ChangePassword::OtherPassword);
 
-    on.two.end_session(&key_hash(2)).await.unwrap();
+    on.two.end_session(&key_hash(2), by()).await.unwrap();
     assert_eq!(change("new", "x", 2).await, ChangePassword::SessionOver);
-    on.two.remove_user(&ada).await.unwrap();
+    on.two.remove_user(&ada, by()).await.unwrap();
     assert_eq!(change("new", "x", 2).await, ChangePassword::SessionOver);
 }
 
@@ -207,7 +207,7 @@ pub(super) async fn a_hash_is_upgraded_only_from_the_old_one(on: &Instances) {
     start(&*on.one, 1, &ada).await;
     let upgrade = async |old: &str, new: &str| {
         on.one
-            .upgrade_password_hash(&ada, old, new.to_owned())
+            .upgrade_password_hash(&ada, old, new.to_owned(), by())
             .await
             .unwrap()
     };
@@ -230,10 +230,10 @@ pub(super) async fn a_hash_is_upgraded_only_from_the_old_one(on: &Instances) {
         password_hash: None,
         ..new_user(2, "bob")
     };
-    assert_eq!(on.one.add_user(without).await, Ok(AddUser::Added));
+    assert_eq!(on.one.add_user(without, by()).await, Ok(AddUser::Added));
     let none = on
         .one
-        .upgrade_password_hash(&user_id(2), "", "x".to_owned())
+        .upgrade_password_hash(&user_id(2), "", "x".to_owned(), by())
         .await;
     assert_eq!(none, Ok(Change::NotFound));
 }
@@ -244,17 +244,21 @@ pub(super) async fn disabling_ends_sessions_for_good(on: &Instances) {
     start(&*on.one, 1, &ada).await;
     start(&*on.one, 2, &bob).await;
 
-    assert_eq!(on.one.set_disabled(&ada, Some(NOW)).await, Ok(Change::Done));
+    assert_eq!(
+        on.one.set_disabled(&ada, true, by()).await,
+        Ok(Change::Done)
+    );
     assert_eq!(on.one.session(&key_hash(1)).await, Ok(None));
     assert_eq!(ids_of(&*on.one, &ada).await, []);
     assert_eq!(
         on.one.touch_session(&key_hash(1), NOW.plus_secs(9)).await,
         Ok(Change::NotFound)
     );
+    let later = By::service(NOW.plus_secs(5));
     assert_eq!(ids_of(&*on.one, &bob).await, [session_id(2)]);
 
     assert_eq!(
-        on.one.set_disabled(&ada, Some(NOW.plus_secs(5))).await,
+        on.one.set_disabled(&ada, true, later).await,
         Ok(Change::Done)
     );
     assert_eq!(
@@ -262,7 +266,10 @@ pub(super) async fn disabling_ends_sessions_for_good(on: &Instances) {
         Some(NOW)
     );
 
-    assert_eq!(on.one.set_disabled(&ada, None).await, Ok(Change::Done));
+    assert_eq!(
+        on.one.set_disabled(&ada, false, by()).await,
+        Ok(Change::Done)
+    );
     assert_eq!(on.one.user(&ada).await.unwrap().unwrap().disabled_at, None);
     assert_eq!(
         on.one.session(&key_hash(1)).await,
@@ -271,11 +278,11 @@ pub(super) async fn disabling_ends_sessions_for_good(on: &Instances) {
     );
 
     assert_eq!(
-        on.one.set_disabled(&user_id(99), Some(NOW)).await,
+        on.one.set_disabled(&user_id(99), true, by()).await,
         Ok(Change::NotFound)
     );
     assert_eq!(
-        on.one.set_disabled(&user_id(99), None).await,
+        on.one.set_disabled(&user_id(99), false, by()).await,
         Ok(Change::NotFound)
     );
 }
@@ -286,7 +293,7 @@ pub(super) async fn scopes_of_a_user_show_in_the_next_read(on: &Instances) {
     for scopes in [Some("notes:read"), Some(""), None] {
         let scopes = scopes.map(|scopes| scopes.parse().unwrap());
         assert_eq!(
-            on.one.set_user_scopes(&ada, scopes.clone()).await,
+            on.one.set_user_scopes(&ada, scopes.clone(), by()).await,
             Ok(Change::Done)
         );
         assert_eq!(
@@ -301,7 +308,7 @@ pub(super) async fn scopes_of_a_user_show_in_the_next_read(on: &Instances) {
         assert_eq!(on.one.user(&ada).await.unwrap().unwrap().scopes, scopes);
     }
     assert_eq!(
-        on.one.set_user_scopes(&user_id(99), None).await,
+        on.one.set_user_scopes(&user_id(99), None, by()).await,
         Ok(Change::NotFound)
     );
 }
@@ -309,11 +316,14 @@ pub(super) async fn scopes_of_a_user_show_in_the_next_read(on: &Instances) {
 pub(super) async fn a_removed_user_takes_their_sessions_along(on: &Instances) {
     let ada = add_user(&*on.one, 1, "ada").await;
     start(&*on.one, 1, &ada).await;
-    assert_eq!(on.one.remove_user(&ada).await, Ok(Change::Done));
+    assert_eq!(on.one.remove_user(&ada, by()).await, Ok(Change::Done));
     assert_eq!(on.one.session(&key_hash(1)).await, Ok(None));
-    assert_eq!(on.one.end_session(&key_hash(1)).await, Ok(Change::NotFound));
+    assert_eq!(
+        on.one.end_session(&key_hash(1), by()).await,
+        Ok(Change::NotFound)
+    );
     assert_eq!(on.one.user(&ada).await, Ok(None));
-    assert_eq!(on.one.remove_user(&ada).await, Ok(Change::NotFound));
+    assert_eq!(on.one.remove_user(&ada, by()).await, Ok(Change::NotFound));
 
     let again = add_user(&*on.one, 2, "ada").await;
     assert_eq!(ids_of(&*on.one, &again).await, []);

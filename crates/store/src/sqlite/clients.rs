@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use sessionmint_oauth::{BrowserClient, ClientId, Timestamp};
+use sessionmint_oauth::{BrowserClient, ClientId};
 
 use super::SqliteStore;
 use super::rows::{parsed, strings};
 use super::users::change;
-use crate::{AddClient, Change, Clients, ReplaceClient, StoreError};
+use crate::{AddClient, AuditKind, By, Change, Clients, NewAuditRecord, ReplaceClient, StoreError};
 
 /// One statement, so that a client and its origins are of the same moment.
 const SELECT: &str = "SELECT client_id, default_resource, resources, scopes, default_scopes, ttl,
@@ -16,12 +16,8 @@ const SELECT: &str = "SELECT client_id, default_resource, resources, scopes, def
 
 #[async_trait]
 impl Clients for SqliteStore {
-    async fn add_client(
-        &self,
-        client: BrowserClient,
-        now: Timestamp,
-    ) -> Result<AddClient, StoreError> {
-        self.write(move |conn| {
+    async fn add_client(&self, client: BrowserClient, by: By) -> Result<AddClient, StoreError> {
+        self.change(by, move |conn, trail| {
             if exists(conn, &client.client_id)? {
                 return Ok(AddClient::IdTaken);
             }
@@ -39,18 +35,25 @@ impl Clients for SqliteStore {
                 client.scopes.to_string(),
                 client.default_scopes.to_string(),
                 seconds(client.ttl),
-                now.millis(),
+                trail.at().millis(),
             ])?;
             insert_origins(conn, &client)?;
+            trail.record(&record(AuditKind::ClientAdded, &client))?;
             Ok(AddClient::Added)
         })
         .await
     }
 
-    async fn replace_client(&self, client: BrowserClient) -> Result<ReplaceClient, StoreError> {
-        self.write(move |conn| {
-            if !exists(conn, &client.client_id)? {
-                return Ok(ReplaceClient::NotFound);
+    async fn replace_client(
+        &self,
+        client: BrowserClient,
+        by: By,
+    ) -> Result<ReplaceClient, StoreError> {
+        self.change(by, move |conn, trail| {
+            match by_id(conn, &client.client_id)? {
+                None => return Ok(ReplaceClient::NotFound),
+                Some(same) if same == client => return Ok(ReplaceClient::Replaced),
+                Some(_) => {}
             }
             if let Some((origin, client_id)) = taken_origin(conn, &client)? {
                 return Ok(ReplaceClient::OriginTaken { origin, client_id });
@@ -70,17 +73,22 @@ impl Clients for SqliteStore {
             conn.prepare_cached("DELETE FROM client_origins WHERE client_id = ?1")?
                 .execute([client.client_id.as_str()])?;
             insert_origins(conn, &client)?;
+            trail.record(&record(AuditKind::ClientChanged, &client))?;
             Ok(ReplaceClient::Replaced)
         })
         .await
     }
 
-    async fn remove_client(&self, id: &ClientId) -> Result<Change, StoreError> {
+    async fn remove_client(&self, id: &ClientId, by: By) -> Result<Change, StoreError> {
         let id = id.clone();
-        self.write(move |conn| {
-            conn.prepare_cached("DELETE FROM clients WHERE client_id = ?1")?
-                .execute([id.as_str()])
-                .map(change)
+        self.change(by, move |conn, trail| {
+            let removed = conn
+                .prepare_cached("DELETE FROM clients WHERE client_id = ?1")?
+                .execute([id.as_str()])?;
+            if removed == 1 {
+                trail.record(&NewAuditRecord::new(AuditKind::ClientRemoved).client(&id))?;
+            }
+            Ok(change(removed))
         })
         .await
     }
@@ -96,11 +104,7 @@ impl Clients for SqliteStore {
     }
 
     async fn client(&self, id: &ClientId) -> Result<Option<BrowserClient>, StoreError> {
-        self.read(|conn| {
-            conn.prepare_cached(&format!("{SELECT} WHERE client_id = ?1"))?
-                .query_row([id.as_str()], from_row)
-                .optional()
-        })
+        self.read(|conn| by_id(conn, id))
     }
 
     async fn clients(&self) -> Result<Vec<BrowserClient>, StoreError> {
@@ -110,6 +114,24 @@ impl Clients for SqliteStore {
                 .collect()
         })
     }
+}
+
+fn by_id(conn: &Connection, id: &ClientId) -> rusqlite::Result<Option<BrowserClient>> {
+    conn.prepare_cached(&format!("{SELECT} WHERE client_id = ?1"))?
+        .query_row([id.as_str()], from_row)
+        .optional()
+}
+
+/// The client as it is from now on.
+fn record(kind: AuditKind, client: &BrowserClient) -> NewAuditRecord {
+    NewAuditRecord::new(kind)
+        .client(&client.client_id)
+        .detail("origins", client.origins.clone())
+        .detail("default_resource", client.default_resource.clone())
+        .detail("resources", client.resources.clone())
+        .detail("scopes", client.scopes.to_string())
+        .detail("default_scopes", client.default_scopes.to_string())
+        .detail("ttl", client.ttl)
 }
 
 fn exists(conn: &Connection, id: &ClientId) -> rusqlite::Result<bool> {

@@ -6,8 +6,13 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::SqliteStore;
+use super::audit::Trail;
 use super::rows::timestamp;
-use crate::{AddKey, Change, Keys, ResealedKey, SigningKeyRow, StoreError};
+use super::users::change;
+use crate::{
+    AddKey, AuditKind, AuditReason, By, Change, Keys, NewAuditRecord, ResealedKey, SigningKeyRow,
+    StoreError,
+};
 
 #[async_trait]
 impl Keys for SqliteStore {
@@ -15,12 +20,13 @@ impl Keys for SqliteStore {
         &self,
         key: SigningKeyRow,
         newest: Option<SigningKeyRow>,
+        by: By,
     ) -> Result<AddKey, StoreError> {
-        self.write(move |conn| {
+        self.change(by, move |conn, trail| {
             if !is_newest(conn, newest.as_ref())? {
                 return Ok(AddKey::Conflict);
             }
-            insert(conn, &key)?;
+            insert(conn, &key, trail)?;
             Ok(AddKey::Added)
         })
         .await
@@ -30,14 +36,21 @@ impl Keys for SqliteStore {
         &self,
         key: SigningKeyRow,
         newest: Option<SigningKeyRow>,
+        by: By,
     ) -> Result<AddKey, StoreError> {
-        self.write(move |conn| {
+        self.change(by, move |conn, trail| {
             if !is_newest(conn, newest.as_ref())? {
                 return Ok(AddKey::Conflict);
             }
             overwriting(conn, || {
-                conn.execute("DELETE FROM signing_keys", [])?;
-                insert(conn, &key)
+                let withdrawn = conn
+                    .prepare("DELETE FROM signing_keys RETURNING kid")?
+                    .query_map([], |row| row.get(0))?
+                    .collect::<rusqlite::Result<Vec<String>>>()?;
+                for kid in &withdrawn {
+                    trail.record(&removed(kid, AuditReason::Withdrawn))?;
+                }
+                insert(conn, &key, trail)
             })?;
             Ok(AddKey::Added)
         })
@@ -49,22 +62,26 @@ impl Keys for SqliteStore {
         kid: &str,
         pkcs8: Vec<u8>,
         seal_version: u32,
+        by: By,
     ) -> Result<Change, StoreError> {
         let kid = kid.to_owned();
-        self.write(move |conn| {
+        self.change(by, move |conn, trail| {
             overwriting(conn, || {
                 let sealed = conn.execute(
                     "UPDATE signing_keys SET pkcs8 = ?2, seal_version = ?3 WHERE kid = ?1 AND seal_version = 0",
                     params![kid, pkcs8, seal_version],
                 )?;
-                Ok(if sealed == 1 { Change::Done } else { Change::NotFound })
+                if sealed == 1 {
+                    trail.record(&NewAuditRecord::new(AuditKind::KeyEncrypted).key(&kid))?;
+                }
+                Ok(change(sealed))
             })
         })
         .await
     }
 
-    async fn reseal_keys(&self, keys: Vec<ResealedKey>) -> Result<Change, StoreError> {
-        self.write(move |conn| {
+    async fn reseal_keys(&self, keys: Vec<ResealedKey>, by: By) -> Result<Change, StoreError> {
+        self.change(by, move |conn, trail| {
             let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
             let stored: BTreeSet<(String, Vec<u8>)> = conn
                 .prepare_cached("SELECT kid, pkcs8 FROM signing_keys")?
@@ -80,6 +97,7 @@ impl Keys for SqliteStore {
                 )?;
                 for key in &keys {
                     reseal.execute(params![key.kid, key.new, key.seal_version])?;
+                    trail.record(&NewAuditRecord::new(AuditKind::KeyEncrypted).key(&key.kid))?;
                 }
                 Ok(Change::Done)
             })
@@ -87,15 +105,18 @@ impl Keys for SqliteStore {
         .await
     }
 
-    async fn remove_key(&self, kid: &str) -> Result<Change, StoreError> {
+    async fn remove_key(&self, kid: &str, by: By) -> Result<Change, StoreError> {
         let kid = kid.to_owned();
-        self.write(move |conn| {
+        self.change(by, move |conn, trail| {
             overwriting(conn, || {
-                let removed = conn.execute(
+                let gone = conn.execute(
                     "DELETE FROM signing_keys WHERE kid = ?1 AND seq < (SELECT max(seq) FROM signing_keys)",
                     params![kid],
                 )?;
-                Ok(if removed == 1 { Change::Done } else { Change::NotFound })
+                if gone == 1 {
+                    trail.record(&removed(&kid, AuditReason::Retired))?;
+                }
+                Ok(change(gone))
             })
         })
         .await
@@ -136,7 +157,7 @@ fn is_newest(conn: &Connection, seen: Option<&SigningKeyRow>) -> rusqlite::Resul
     })
 }
 
-fn insert(conn: &Connection, key: &SigningKeyRow) -> rusqlite::Result<()> {
+fn insert(conn: &Connection, key: &SigningKeyRow, trail: &Trail<'_>) -> rusqlite::Result<()> {
     conn.prepare_cached(
         "INSERT INTO signing_keys (kid, alg, pkcs8, seal_version, created_at, activates_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
@@ -148,7 +169,17 @@ fn insert(conn: &Connection, key: &SigningKeyRow) -> rusqlite::Result<()> {
         key.created_at.millis(),
         key.activates_at.millis()
     ])?;
-    Ok(())
+    let record = NewAuditRecord::new(AuditKind::KeyAdded)
+        .key(&key.kid)
+        .detail("alg", key.alg.clone())
+        .detail("signs_from", key.activates_at.secs());
+    trail.record(&record)
+}
+
+fn removed(kid: &str, reason: AuditReason) -> NewAuditRecord {
+    NewAuditRecord::new(AuditKind::KeyRemoved)
+        .key(kid)
+        .because(reason)
 }
 
 /// Changes rows so that what stood in them is overwritten in the file too, not merely marked as free.

@@ -22,6 +22,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 2,
         sql: include_str!("migrations/0002_signing_key_times.sql"),
     },
+    Migration {
+        version: 3,
+        sql: include_str!("migrations/0003_audit.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

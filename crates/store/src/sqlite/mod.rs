@@ -5,6 +5,7 @@
 //! and answers after the commit ([`writer`]). The waits of writes need a Tokio runtime with its timer, and not one with
 //! paused time: its clock would run ahead of the writer.
 
+mod audit;
 mod backup;
 mod clients;
 mod error;
@@ -30,8 +31,10 @@ use error::store_error;
 pub use restore::{RestoreOptions, Restored, restore};
 use writer::Writer;
 
+use audit::Trail;
+
 use crate::observer::Watch;
-use crate::{CommandKind, Observer, StoreError};
+use crate::{AuditKind, By, CommandKind, Observer, StoreError};
 
 /// How an SQLite database is used.
 #[derive(Clone, Debug)]
@@ -142,6 +145,32 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let watch = Watch::begin(self.observer.get(), CommandKind::Write);
         watch.end(self.writer.run(command).await)
+    }
+
+    /// A write whose changes are recorded, in its own transaction.
+    async fn change<T: Send + 'static>(
+        &self,
+        by: By,
+        command: impl FnOnce(&Connection, &Trail<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (outcome, kinds) = self
+            .write(move |conn| {
+                let trail = Trail::new(conn, &by);
+                let outcome = command(conn, &trail)?;
+                Ok((outcome, trail.into_written()))
+            })
+            .await?;
+        self.recorded(&kinds);
+        Ok(outcome)
+    }
+
+    /// Tells the observer of records that are on disk.
+    fn recorded(&self, kinds: &[AuditKind]) {
+        if let Some(observer) = self.observer.get() {
+            for kind in kinds {
+                observer.recorded(*kind);
+            }
+        }
     }
 }
 

@@ -8,15 +8,18 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, Row};
+use sessionmint_oauth::Timestamp;
 use tempfile::NamedTempFile;
 
+use super::audit::{self, Trail};
 use super::backup::{
     BUSY_TIMEOUT, BackupError, Contents, check, keep, open_copy, same_file, snapshot, temporary,
 };
 use super::error::{OpenError, is_busy};
-use super::{file, migrate};
+use super::{file, migrate, sessions};
+use crate::{AuditKind, AuditReason, By, NewAuditRecord};
 
 /// How a backup is restored.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +44,8 @@ pub struct Restored {
 /// Makes the file `backup` the database at `database`, brought to the schema of this release. `backup` is only read.
 ///
 /// Everything is as it was at the time of the backup: password hashes, users that were disabled since, clients, keys.
-/// Sessions are dropped unless the options say otherwise.
+/// Sessions are dropped unless the options say otherwise. The audit trail is that of the backup, and goes on with a record
+/// of the restore; what was recorded in between is in the replaced database alone.
 ///
 /// # Errors
 /// [`BackupError`]; nothing has changed then.
@@ -49,6 +53,7 @@ pub fn restore(
     backup: &Path,
     database: &Path,
     options: RestoreOptions,
+    by: &By,
 ) -> Result<Restored, BackupError> {
     if same_file(backup, database) {
         return Err(BackupError::Itself(backup.to_owned()));
@@ -67,7 +72,7 @@ pub fn restore(
     let copy = copied(backup, database)?;
     let mut new = open_copy(&copy)?;
     let dropped_sessions =
-        prepare(&mut new, backup, options.keep_sessions).map_err(|error| error.of(backup))?;
+        prepare(&mut new, backup, options.keep_sessions, by).map_err(|error| error.of(backup))?;
     let contents = check(&new, copy.path()).map_err(|error| error.of(backup))?;
     let kept_as = match current {
         Some(mut current) => {
@@ -127,17 +132,31 @@ fn copied(backup: &Path, database: &Path) -> Result<NamedTempFile, BackupError> 
     Ok(copy)
 }
 
-/// Brings a copy of `backup` to this release and drops what must not come back; says how many sessions.
-fn prepare(copy: &mut Connection, backup: &Path, keep_sessions: bool) -> Result<u64, BackupError> {
+/// Brings a copy of `backup` to this release, records the restore, and drops what must not come back; says how many
+/// sessions.
+fn prepare(
+    copy: &mut Connection,
+    backup: &Path,
+    keep_sessions: bool,
+    by: &By,
+) -> Result<u64, BackupError> {
     // Everything in the one file.
     copy.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
         .map_err(|error| OpenError::from(error).at(backup))?;
     migrate::recognise(copy, backup)?;
     migrate::migrate(copy, backup, migrate::MIGRATIONS)?;
-    if keep_sessions {
-        return Ok(0);
-    }
-    let dropped = copy.execute("DELETE FROM sessions", [])?;
+    let tx = copy.transaction()?;
+    let trail = Trail::new(&tx, by);
+    let restored = NewAuditRecord::new(AuditKind::DatabaseRestored)
+        .detail("recorded_until", audit::newest(&tx)?.map(Timestamp::secs));
+    trail.record(&restored)?;
+    let dropped = if keep_sessions {
+        0
+    } else {
+        let reason = |_: &Row<'_>| Ok(AuditReason::Restored);
+        sessions::end(&tx, "true", [], reason, &trail)?
+    };
+    tx.commit()?;
     Ok(u64::try_from(dropped).unwrap_or(u64::MAX))
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rusqlite::Row;
 use rusqlite::types::Type;
-use sessionmint_oauth::{Scope, Timestamp};
+use sessionmint_oauth::Timestamp;
 
 /// A text column in its parsed form.
 pub(super) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
@@ -16,9 +16,12 @@ where
     text.parse().map_err(|error| damaged(column, error))
 }
 
-/// A nullable scope column.
-pub(super) fn optional_scope(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Scope>> {
-    let text: Option<String> = row.get(column)?;
+/// A nullable text column in its parsed form.
+pub(super) fn optional<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr<Err: Error + Send + Sync + 'static>,
+{
+    let text = row.get_ref(column)?.as_str_or_null()?;
     text.map(|text| text.parse().map_err(|error| damaged(column, error)))
         .transpose()
 }
@@ -34,6 +37,6 @@ pub(super) fn strings(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Stri
     serde_json::from_str(text).map_err(|error| damaged(column, error))
 }
 
-fn damaged(column: usize, error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
+pub(super) fn damaged(column: usize, error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }

@@ -1,13 +1,17 @@
-//! Sessions. Ending one deletes its row, so no later command can find it.
+//! Sessions. Ending one deletes its row, so no later command can find it, and leaves a record of why.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use sessionmint_oauth::{SessionId, SessionKeyHash, Timestamp, UserId};
 
 use super::SqliteStore;
-use super::rows::{optional_scope, parsed, timestamp};
+use super::audit::Trail;
+use super::rows::{optional, parsed, timestamp};
 use super::users::change;
-use crate::{Change, EndSessions, NewSession, Session, Sessions, StartSession, StoreError};
+use crate::{
+    AuditKind, AuditReason, By, Change, EndSessions, NewAuditRecord, NewSession, Session, Sessions,
+    StartSession, StoreError,
+};
 
 const SELECT: &str =
     "SELECT s.id, s.user_id, u.scopes, s.client_id, s.auth_time, s.last_activity, s.absolute_end,
@@ -25,21 +29,31 @@ impl Sessions for SqliteStore {
         session: NewSession,
         replaces: Option<SessionKeyHash>,
         max_per_user: u32,
+        by: By,
     ) -> Result<StartSession, StoreError> {
-        self.write(move |conn| {
+        self.change(by, move |conn, trail| {
             if !may_start(conn, &session)? {
                 return Ok(StartSession::UserGone);
             }
             if let Some(key) = replaces {
-                end_session(conn, &key)?;
+                end_session(conn, &key, AuditReason::Replaced, trail)?;
             }
             insert(conn, &session)?;
-            let evicted = conn
-                .prepare_cached(
-                    "DELETE FROM sessions WHERE user_id = ?1 AND seq NOT IN
-                        (SELECT seq FROM sessions WHERE user_id = ?1 ORDER BY seq DESC LIMIT ?2)",
-                )?
-                .execute(params![session.user_id.as_str(), max_per_user.max(1)])?;
+            let began = NewAuditRecord::new(AuditKind::SignInSucceeded)
+                .user(&session.user_id)
+                .session(&session.id)
+                .client(&session.client_id)
+                .detail("persistent", session.persistent)
+                .detail("user_agent", session.user_agent);
+            trail.record(&began)?;
+            let evicted = end(
+                conn,
+                "user_id = ?1 AND seq NOT IN
+                    (SELECT seq FROM sessions WHERE user_id = ?1 ORDER BY seq DESC LIMIT ?2)",
+                params![session.user_id.as_str(), max_per_user.max(1)],
+                |_| Ok(AuditReason::Evicted),
+                trail,
+            )?;
             Ok(StartSession::Started {
                 evicted: count(evicted),
             })
@@ -72,10 +86,12 @@ impl Sessions for SqliteStore {
         .await
     }
 
-    async fn end_session(&self, key: &SessionKeyHash) -> Result<Change, StoreError> {
+    async fn end_session(&self, key: &SessionKeyHash, by: By) -> Result<Change, StoreError> {
         let key = *key;
-        self.write(move |conn| end_session(conn, &key).map(change))
-            .await
+        self.change(by, move |conn, trail| {
+            end_session(conn, &key, AuditReason::SignOut, trail).map(change)
+        })
+        .await
     }
 
     async fn sessions_of(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
@@ -86,46 +102,61 @@ impl Sessions for SqliteStore {
         })
     }
 
-    async fn end_session_of(&self, user: &UserId, id: &SessionId) -> Result<Change, StoreError> {
-        let (user, id) = (user.clone(), id.clone());
-        self.write(move |conn| {
-            conn.prepare_cached("DELETE FROM sessions WHERE id = ?1 AND user_id = ?2")?
-                .execute([id.as_str(), user.as_str()])
-                .map(change)
-        })
-        .await
-    }
-
-    async fn end_session_by_id(&self, id: &SessionId) -> Result<Change, StoreError> {
-        let id = id.clone();
-        self.write(move |conn| {
-            conn.prepare_cached("DELETE FROM sessions WHERE id = ?1")?
-                .execute([id.as_str()])
-                .map(change)
-        })
-        .await
-    }
-
-    async fn end_sessions_of(&self, user: &UserId, which: EndSessions) -> Result<u32, StoreError> {
-        let user = user.clone();
-        self.write(move |conn| end_sessions(conn, &user, &which).map(count))
-            .await
-    }
-
-    async fn purge_sessions(
+    async fn end_session_of(
         &self,
-        now: Timestamp,
-        idle_before: Timestamp,
+        user: &UserId,
+        id: &SessionId,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        let (user, id) = (user.clone(), id.clone());
+        self.change(by, move |conn, trail| {
+            let which = params![id.as_str(), user.as_str()];
+            end(conn, "id = ?1 AND user_id = ?2", which, requested, trail).map(change)
+        })
+        .await
+    }
+
+    async fn end_session_by_id(&self, id: &SessionId, by: By) -> Result<Change, StoreError> {
+        let id = id.clone();
+        self.change(by, move |conn, trail| {
+            end(conn, "id = ?1", [id.as_str()], requested, trail).map(change)
+        })
+        .await
+    }
+
+    async fn end_sessions_of(
+        &self,
+        user: &UserId,
+        which: EndSessions,
+        by: By,
     ) -> Result<u32, StoreError> {
+        let user = user.clone();
+        self.change(by, move |conn, trail| {
+            end_sessions(conn, &user, &which, AuditReason::Requested, trail).map(count)
+        })
+        .await
+    }
+
+    async fn purge_sessions(&self, idle_before: Timestamp, by: By) -> Result<u32, StoreError> {
         let mut removed = 0_u32;
         loop {
             let chunk = self
-                .write(move |conn| {
-                    conn.prepare_cached(
-                        "DELETE FROM sessions WHERE seq IN
-                            (SELECT seq FROM sessions WHERE absolute_end < ?1 OR last_activity < ?2 LIMIT ?3)",
-                    )?
-                    .execute(params![now.millis(), idle_before.millis(), PURGE_CHUNK])
+                .change(by.clone(), move |conn, trail| {
+                    let now = trail.at();
+                    let reason = |row: &Row<'_>| {
+                        Ok(if timestamp(row, 2)? < now {
+                            AuditReason::AbsoluteEnd
+                        } else {
+                            AuditReason::Idle
+                        })
+                    };
+                    end(
+                        conn,
+                        "seq IN (SELECT seq FROM sessions WHERE absolute_end < ?1 OR last_activity < ?2 LIMIT ?3)",
+                        params![now.millis(), idle_before.millis(), PURGE_CHUNK],
+                        reason,
+                        trail,
+                    )
                     .map(count)
                 })
                 .await?;
@@ -142,20 +173,59 @@ pub(super) fn end_sessions(
     conn: &Connection,
     user: &UserId,
     which: &EndSessions,
+    reason: AuditReason,
+    trail: &Trail<'_>,
 ) -> rusqlite::Result<usize> {
+    let reason = |_: &Row<'_>| Ok(reason);
     match which {
-        EndSessions::All => conn
-            .prepare_cached("DELETE FROM sessions WHERE user_id = ?1")?
-            .execute([user.as_str()]),
-        EndSessions::AllBut(kept) => conn
-            .prepare_cached("DELETE FROM sessions WHERE user_id = ?1 AND id <> ?2")?
-            .execute([user.as_str(), kept.as_str()]),
+        EndSessions::All => end(conn, "user_id = ?1", [user.as_str()], reason, trail),
+        EndSessions::AllBut(kept) => {
+            let which = [user.as_str(), kept.as_str()];
+            end(conn, "user_id = ?1 AND id <> ?2", which, reason, trail)
+        }
     }
 }
 
-fn end_session(conn: &Connection, key: &SessionKeyHash) -> rusqlite::Result<usize> {
-    conn.prepare_cached("DELETE FROM sessions WHERE key_hash = ?1")?
-        .execute([&key.0])
+fn end_session(
+    conn: &Connection,
+    key: &SessionKeyHash,
+    reason: AuditReason,
+    trail: &Trail<'_>,
+) -> rusqlite::Result<usize> {
+    end(conn, "key_hash = ?1", [&key.0], |_| Ok(reason), trail)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as `end` wants it")]
+fn requested(_: &Row<'_>) -> rusqlite::Result<AuditReason> {
+    Ok(AuditReason::Requested)
+}
+
+/// Every end of a session comes through here: removes the rows that `which` selects, and records each with the reason that
+/// its row (public id, user, absolute end) gives.
+pub(super) fn end(
+    conn: &Connection,
+    which: &str,
+    params: impl Params,
+    reason: impl Fn(&Row<'_>) -> rusqlite::Result<AuditReason>,
+    trail: &Trail<'_>,
+) -> rusqlite::Result<usize> {
+    let mut delete = conn.prepare_cached(&format!(
+        "DELETE FROM sessions WHERE {which} RETURNING id, user_id, absolute_end"
+    ))?;
+    let ended = delete
+        .query_map(params, |row| {
+            // A row with a damaged id ends like any other; the record does without.
+            Ok(NewAuditRecord {
+                session_id: parsed(row, 0).ok(),
+                user_id: parsed(row, 1).ok(),
+                ..NewAuditRecord::new(AuditKind::SessionEnded).because(reason(row)?)
+            })
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for record in &ended {
+        trail.record(record)?;
+    }
+    Ok(ended.len())
 }
 
 /// Whether the user is there, may sign in, and has the password that was checked.
@@ -192,7 +262,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
         id: parsed(row, 0)?,
         user_id: parsed(row, 1)?,
-        user_scopes: optional_scope(row, 2)?,
+        user_scopes: optional(row, 2)?,
         client_id: parsed(row, 3)?,
         auth_time: timestamp(row, 4)?,
         last_activity: timestamp(row, 5)?,

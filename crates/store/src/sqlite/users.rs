@@ -5,22 +5,29 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sessionmint_oauth::{Scope, SessionId, Timestamp, UserId};
 
 use super::SqliteStore;
-use super::rows::{optional_scope, parsed, timestamp};
+use super::audit::Trail;
+use super::rows::{optional, parsed, timestamp};
 use super::sessions::{count, end_sessions};
-use crate::{AddUser, Change, ChangePassword, EndSessions, NewUser, StoreError, User, Users};
+use crate::{
+    AddUser, AuditKind, AuditReason, By, Change, ChangePassword, EndSessions, NewAuditRecord,
+    NewUser, StoreError, User, Users,
+};
 
 const SELECT: &str =
     "SELECT id, username, password_hash, scopes, disabled_at, created_at FROM users";
 
 #[async_trait]
 impl Users for SqliteStore {
-    async fn add_user(&self, user: NewUser) -> Result<AddUser, StoreError> {
-        self.write(move |conn| add(conn, &user)).await
+    async fn add_user(&self, user: NewUser, by: By) -> Result<AddUser, StoreError> {
+        self.change(by, move |conn, trail| add(conn, &user, trail))
+            .await
     }
 
-    async fn add_users(&self, users: Vec<NewUser>) -> Result<Vec<AddUser>, StoreError> {
-        self.write(move |conn| users.iter().map(|user| add(conn, user)).collect())
-            .await
+    async fn add_users(&self, users: Vec<NewUser>, by: By) -> Result<Vec<AddUser>, StoreError> {
+        self.change(by, move |conn, trail| {
+            users.iter().map(|user| add(conn, user, trail)).collect()
+        })
+        .await
     }
 
     async fn user_by_name(&self, username: &str) -> Result<Option<User>, StoreError> {
@@ -54,14 +61,15 @@ impl Users for SqliteStore {
         id: &UserId,
         hash: String,
         end: EndSessions,
+        by: By,
     ) -> Result<Change, StoreError> {
         let id = id.clone();
-        self.write(move |conn| {
+        self.change(by, move |conn, trail| {
             let changed = conn
                 .prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
                 .execute(params![id.as_str(), hash])?;
             if changed == 1 {
-                end_sessions(conn, &id, &end)?;
+                password_changed(conn, &id, &end, trail)?;
             }
             Ok(change(changed))
         })
@@ -74,9 +82,10 @@ impl Users for SqliteStore {
         old: &str,
         new: String,
         kept: &SessionId,
+        by: By,
     ) -> Result<ChangePassword, StoreError> {
         let (id, old, kept) = (id.clone(), old.to_owned(), kept.clone());
-        self.write(move |conn| {
+        self.change(by, move |conn, trail| {
             let live = conn
                 .prepare_cached("SELECT 1 FROM sessions WHERE id = ?1 AND user_id = ?2")?
                 .exists([kept.as_str(), id.as_str()])?;
@@ -86,8 +95,10 @@ impl Users for SqliteStore {
             if replace_hash(conn, &id, &old, &new)? == 0 {
                 return Ok(ChangePassword::OtherPassword);
             }
-            let ended = count(end_sessions(conn, &id, &EndSessions::AllBut(kept))?);
-            Ok(ChangePassword::Changed { ended })
+            let ended = password_changed(conn, &id, &EndSessions::AllBut(kept), trail)?;
+            Ok(ChangePassword::Changed {
+                ended: count(ended),
+            })
         })
         .await
     }
@@ -97,27 +108,45 @@ impl Users for SqliteStore {
         id: &UserId,
         old: &str,
         new: String,
+        by: By,
     ) -> Result<Change, StoreError> {
         let (id, old) = (id.clone(), old.to_owned());
-        self.write(move |conn| replace_hash(conn, &id, &old, &new).map(change))
-            .await
+        self.change(by, move |conn, trail| {
+            let replaced = replace_hash(conn, &id, &old, &new)?;
+            if replaced == 1 {
+                trail.record(&NewAuditRecord::new(AuditKind::PasswordHashRenewed).user(&id))?;
+            }
+            Ok(change(replaced))
+        })
+        .await
     }
 
-    async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<Change, StoreError> {
+    async fn set_disabled(
+        &self,
+        id: &UserId,
+        disabled: bool,
+        by: By,
+    ) -> Result<Change, StoreError> {
         let id = id.clone();
-        self.write(move |conn| {
-            let Some(at) = at else {
-                return conn
-                    .prepare_cached("UPDATE users SET disabled_at = NULL WHERE id = ?1")?
-                    .execute([id.as_str()])
-                    .map(change);
+        self.change(by, move |conn, trail| {
+            let (changed, kind) = if disabled {
+                let changed = conn
+                    .prepare_cached("UPDATE users SET disabled_at = ?2 WHERE id = ?1 AND disabled_at IS NULL")?
+                    .execute(params![id.as_str(), trail.at().millis()])?;
+                (changed, AuditKind::UserDisabled)
+            } else {
+                let changed = conn
+                    .prepare_cached("UPDATE users SET disabled_at = NULL WHERE id = ?1 AND disabled_at IS NOT NULL")?
+                    .execute([id.as_str()])?;
+                (changed, AuditKind::UserEnabled)
             };
-            end_sessions(conn, &id, &EndSessions::All)?;
-            conn.prepare_cached(
-                "UPDATE users SET disabled_at = coalesce(disabled_at, ?2) WHERE id = ?1",
-            )?
-            .execute(params![id.as_str(), at.millis()])
-            .map(change)
+            if changed == 1 {
+                trail.record(&NewAuditRecord::new(kind).user(&id))?;
+            }
+            if disabled {
+                end_sessions(conn, &id, &EndSessions::All, AuditReason::UserDisabled, trail)?;
+            }
+            there(conn, &id)
         })
         .await
     }
@@ -126,28 +155,46 @@ impl Users for SqliteStore {
         &self,
         id: &UserId,
         scopes: Option<Scope>,
+        by: By,
     ) -> Result<Change, StoreError> {
         let id = id.clone();
-        self.write(move |conn| {
-            conn.prepare_cached("UPDATE users SET scopes = ?2 WHERE id = ?1")?
-                .execute(params![id.as_str(), scopes.map(String::from)])
-                .map(change)
+        self.change(by, move |conn, trail| {
+            let scopes = scopes.map(String::from);
+            let changed = conn
+                .prepare_cached("UPDATE users SET scopes = ?2 WHERE id = ?1 AND scopes IS NOT ?2")?
+                .execute(params![id.as_str(), scopes])?;
+            if changed == 1 {
+                let record = NewAuditRecord::new(AuditKind::UserScopesChanged).user(&id);
+                trail.record(&record.detail("scopes", scopes))?;
+            }
+            there(conn, &id)
         })
         .await
     }
 
-    async fn remove_user(&self, id: &UserId) -> Result<Change, StoreError> {
+    async fn remove_user(&self, id: &UserId, by: By) -> Result<Change, StoreError> {
         let id = id.clone();
-        self.write(move |conn| {
-            conn.prepare_cached("DELETE FROM users WHERE id = ?1")?
-                .execute([id.as_str()])
-                .map(change)
+        self.change(by, move |conn, trail| {
+            end_sessions(
+                conn,
+                &id,
+                &EndSessions::All,
+                AuditReason::UserRemoved,
+                trail,
+            )?;
+            let removed = conn
+                .prepare_cached("DELETE FROM users WHERE id = ?1")?
+                .execute([id.as_str()])?;
+            if removed == 1 {
+                trail.record(&NewAuditRecord::new(AuditKind::UserRemoved).user(&id))?;
+            }
+            Ok(change(removed))
         })
         .await
     }
 }
 
-fn add(conn: &Connection, user: &NewUser) -> rusqlite::Result<AddUser> {
+fn add(conn: &Connection, user: &NewUser, trail: &Trail<'_>) -> rusqlite::Result<AddUser> {
     let added = conn
         .prepare_cached(
             "INSERT INTO users (id, username, password_hash, scopes, disabled_at, created_at)
@@ -162,10 +209,38 @@ fn add(conn: &Connection, user: &NewUser) -> rusqlite::Result<AddUser> {
             user.disabled_at.map(Timestamp::millis),
             user.created_at.millis()
         ])?;
-    Ok(if added == 1 {
-        AddUser::Added
+    if added == 0 {
+        return Ok(AddUser::NameTaken);
+    }
+    let scopes = user.scopes.as_ref().map(ToString::to_string);
+    let record = NewAuditRecord::new(AuditKind::UserAdded)
+        .user(&user.id)
+        .detail("disabled", user.disabled_at.is_some())
+        .detail("scopes", scopes);
+    trail.record(&record)?;
+    Ok(AddUser::Added)
+}
+
+/// Records it and, in the same transaction, ends sessions; says how many.
+fn password_changed(
+    conn: &Connection,
+    id: &UserId,
+    end: &EndSessions,
+    trail: &Trail<'_>,
+) -> rusqlite::Result<usize> {
+    trail.record(&NewAuditRecord::new(AuditKind::PasswordChanged).user(id))?;
+    end_sessions(conn, id, end, AuditReason::PasswordChanged, trail)
+}
+
+/// For a command that leaves a user as they are who is so already.
+fn there(conn: &Connection, id: &UserId) -> rusqlite::Result<Change> {
+    let there = conn
+        .prepare_cached("SELECT 1 FROM users WHERE id = ?1")?
+        .exists([id.as_str()])?;
+    Ok(if there {
+        Change::Done
     } else {
-        AddUser::NameTaken
+        Change::NotFound
     })
 }
 
@@ -189,7 +264,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
         id: parsed(row, 0)?,
         username: row.get(1)?,
         password_hash: row.get(2)?,
-        scopes: optional_scope(row, 3)?,
+        scopes: optional(row, 3)?,
         disabled_at: disabled_at.map(Timestamp::from_millis),
         created_at: timestamp(row, 5)?,
     })
