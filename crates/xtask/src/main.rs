@@ -1,10 +1,11 @@
-//! Developer commands: `cargo xtask demo | test | package | setup | security`.
+//! Developer commands: `cargo xtask demo | test | package | dist | setup | security`.
 //!
 //! Each command sets up what is missing on a machine that has Rust, Node and package registries, says what it does when
 //! it takes long, and is quick when nothing is missing. What it is not: part of the product; nothing ships from here.
 
 mod debian;
 mod demo;
+mod dist;
 mod fresh;
 mod npm;
 mod package;
@@ -32,6 +33,8 @@ enum Command {
     Test(test::Options),
     /// Build the npm package into crates/browser/pkg and pack the tarball.
     Package,
+    /// Build the service as one static binary and pack it for a release.
+    Dist,
     /// Check that tests/SECURITY.md and the tests named after its requirements agree.
     Security {
         /// First write the names of those tests into their rows.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Package => package::pack().map(|tarball| println!("{}", tarball.display())),
+        Command::Dist => dist::run(),
         Command::Security { fill } => test::security::run(fill),
         Command::Setup => test::setup(),
     };
