@@ -1,10 +1,11 @@
 //! The npm package: wasm → bindings → wasm-opt → `crates/browser/pkg`, and the tarball.
 
-use std::io::Write as _;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use base64::Engine as _;
+use serde::Deserialize;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{fresh, npm, sh, wasm};
@@ -65,8 +66,9 @@ fn assemble(module: &Path, source: &Path) -> Result<()> {
         .generate(&work)
         .context("wasm-bindgen could not make the bindings")?;
     let optimised = pkg.join("sessionmint.wasm");
-    optimise(&work.join(format!("{CRATE}_bg.wasm")), &optimised)?;
-    std::fs::copy(work.join(format!("{CRATE}.js")), pkg.join("bindings.js"))?;
+    let names = optimise(&work.join(format!("{CRATE}_bg.wasm")), &optimised)?;
+    let bindings = std::fs::read_to_string(work.join(format!("{CRATE}.js")))?;
+    std::fs::write(pkg.join("bindings.js"), names.shorten(&bindings)?)?;
     std::fs::write(pkg.join("inline.js"), inline(&std::fs::read(&optimised)?)?)?;
     copy_folder(&source.join("js"), &pkg)?;
     for file in ["package.json", "README.md"] {
@@ -81,7 +83,7 @@ fn assemble(module: &Path, source: &Path) -> Result<()> {
 
 /// Shrinks the module with exactly the features that rustc emitted (wasm-opt reads them from the module), and lets an
 /// engine compile the result, so that a module no browser takes never leaves this machine.
-fn optimise(input: &Path, output: &Path) -> Result<()> {
+fn optimise(input: &Path, output: &Path) -> Result<Names> {
     let tool = sh::root().join(TOOLS).join("node_modules/.bin/wasm-opt");
     let mut optimise = sh::cmd("node", [tool.as_os_str()]);
     optimise.args([
@@ -89,19 +91,66 @@ fn optimise(input: &Path, output: &Path) -> Result<()> {
         "--strip-debug",
         "--strip-producers",
         "--strip-target-features",
+        "--minify-imports-and-exports-and-modules",
         "-o",
     ]);
-    sh::quiet(optimise.arg(output).arg(input))?;
+    let names = sh::read(optimise.arg(output).arg(input))?;
     let compile = "new WebAssembly.Module(require('fs').readFileSync(process.argv[1]))";
     sh::quiet(sh::cmd("node", ["-e", compile]).arg(output))
-        .context("the optimised module does not compile")
+        .context("the optimised module does not compile")?;
+    serde_json::from_str(&names).context("wasm-opt did not tell the new names")
 }
 
-/// The module as a script: base64 of gzipped bytes, which a bundle's own gzip hardly grows.
+/// What wasm-opt renamed at the module's border: names and hashes are a twentieth of the package, and no minifier may
+/// touch them.
+#[derive(Deserialize)]
+struct Names {
+    /// Module, old name, new name. The module itself is called `a` now.
+    imports: Vec<(String, String, String)>,
+    /// Old name, new name.
+    exports: Vec<(String, String)>,
+}
+
+impl Names {
+    /// The bindings with the new names.
+    fn shorten(&self, bindings: &str) -> Result<String> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let mut short = String::new();
+        let mut imports = 0;
+        for piece in bindings.split_inclusive(|c| !is_part(c)) {
+            let name = piece.trim_end_matches(|c| !is_part(c));
+            let export = self.exports.iter().find(|(old, _)| old == name);
+            let import = self.imports.iter().find(|(_, old, _)| old == name);
+            short += match (export, import) {
+                (Some((_, new)), _) if short.ends_with("wasm.") => new,
+                (_, Some((_, _, new))) => {
+                    imports += 1;
+                    new
+                }
+                _ => name,
+            };
+            short += piece.strip_prefix(name).unwrap_or_default();
+        }
+        if imports != self.imports.len() {
+            bail!("the bindings do not define each import of the module once");
+        }
+        for (module, _, _) in &self.imports {
+            short = short.replace(&format!("\"{module}\""), "\"a\"");
+        }
+        Ok(short)
+    }
+}
+
+/// The module as a script: base64 of gzipped bytes, which a bundle's own gzip hardly grows. Whatever is saved here is
+/// saved in every bundle, so the packing takes its time.
 fn inline(wasm: &[u8]) -> Result<String> {
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    gzip.write_all(wasm)?;
-    let text = base64::engine::general_purpose::STANDARD.encode(gzip.finish()?);
+    let options = zopfli::Options {
+        iteration_count: NonZeroU64::new(30).context("some rounds")?,
+        ..zopfli::Options::default()
+    };
+    let mut zipped = Vec::new();
+    zopfli::compress(options, zopfli::Format::Gzip, wasm, &mut zipped)?;
+    let text = base64::engine::general_purpose::STANDARD.encode(zipped);
     Ok(format!(
         "// The wasm module, gzipped, in base64. Generated.\nexport default \"{text}\";\n"
     ))
