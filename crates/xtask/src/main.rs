@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | test | package | dist | setup | security`.
+//! Developer commands: `cargo xtask demo | test | package | size | dist | setup | security`.
 //!
 //! Each command sets up what is missing on a machine that has Rust, Node and package registries, says what it does when
 //! it takes long, and is quick when nothing is missing. What it is not: part of the product; nothing ships from here.
@@ -10,6 +10,7 @@ mod fresh;
 mod npm;
 mod package;
 mod sh;
+mod size;
 mod test;
 mod wasm;
 
@@ -35,6 +36,12 @@ enum Command {
     Package,
     /// Build the service as one static binary and pack it for a release.
     Dist,
+    /// Weigh the npm package against its budgets and beside its peers.
+    Size {
+        /// First weigh the peers anew, after installing them.
+        #[arg(long)]
+        peers: bool,
+    },
     /// Check that tests/SECURITY.md and the tests named after its requirements agree.
     Security {
         /// First write the names of those tests into their rows.
@@ -51,6 +58,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test::run(&options),
         Command::Package => package::pack().map(|tarball| println!("{}", tarball.display())),
         Command::Dist => dist::run(),
+        Command::Size { peers } => size::run(peers),
         Command::Security { fill } => test::security::run(fill),
         Command::Setup => test::setup(),
     };

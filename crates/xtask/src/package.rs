@@ -11,7 +11,8 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::{fresh, npm, sh, wasm};
 
 const CRATE: &str = "sessionmint_browser";
-const TOOLS: &str = "crates/xtask/npm";
+/// The npm packages that build and weigh it.
+pub(crate) const TOOLS: &str = "crates/xtask/npm";
 
 /// Where the package is laid out: what `npm publish` would take.
 pub(crate) fn folder() -> PathBuf {

@@ -87,6 +87,7 @@ fn lock_files() -> Result<Counts> {
     for file in [
         "www/package-lock.json",
         "tests/package-lock.json",
+        "tests/bench-browser/package-lock.json",
         "tests/packaging/package-lock.json",
         "crates/xtask/npm/package-lock.json",
     ] {

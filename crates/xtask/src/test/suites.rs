@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::{Counts, Suite};
-use crate::{debian, demo, fresh, npm, package, sh};
+use crate::{debian, demo, fresh, npm, package, sh, size};
 
 pub(super) fn all() -> Vec<Suite> {
     vec![
@@ -18,6 +18,10 @@ pub(super) fn all() -> Vec<Suite> {
         Suite {
             name: "npm package: types",
             run: package_types,
+        },
+        Suite {
+            name: "npm package: size budgets",
+            run: package_size,
         },
         Suite {
             name: "npm package: behaviour in Node",
@@ -72,6 +76,11 @@ fn package_types() -> Result<Counts> {
         &sh::root().join("tests"),
         ["run", "--silent", "types"],
     ))?;
+    Ok(Counts::success())
+}
+
+fn package_size() -> Result<Counts> {
+    size::run(false)?;
     Ok(Counts::success())
 }
 

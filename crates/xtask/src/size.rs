@@ -1,0 +1,157 @@
+//! `cargo xtask size`: what the npm package weighs in a browser, against its budgets and beside its peers.
+//!
+//! Everything is bundled the same way: esbuild, one entry, minified, no splitting. What is counted is the gzip of that,
+//! in thousands of bytes.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::{npm, package, sh};
+
+/// Entries of the package, whether the module is a file of its own that counts as well, and the budget in gzipped bytes.
+const ENTRIES: [(&str, &str, bool, usize); 3] = [
+    ("sessionmint", "index.js", false, 16_500),
+    ("sessionmint/external", "external.js", true, 16_500),
+    (
+        "sessionmint/slim, without the module",
+        "slim.js",
+        false,
+        8_000,
+    ),
+];
+const PEERS_FOLDER: &str = "tests/bench-browser";
+const PEERS: &str = "tests/bench-browser/sizes.json";
+
+/// Bytes, minified and then gzipped.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Size {
+    minified: usize,
+    gzip: usize,
+}
+
+/// A package that does a like job, and what it weighed when it was last measured.
+#[derive(Serialize, Deserialize)]
+struct Peer {
+    name: String,
+    /// The smallest script that makes it work.
+    entry: String,
+    version: String,
+    #[serde(flatten)]
+    size: Size,
+}
+
+/// Prints the table, one entry a line; an error when an entry is over its budget.
+pub(crate) fn run(peers_anew: bool) -> Result<()> {
+    package::build()?;
+    if peers_anew {
+        weigh_peers()?;
+    }
+    let pkg = package::folder();
+    println!(
+        "{:<42} {:>9} {:>8} {:>8}",
+        "kB", "minified", "gzip", "budget"
+    );
+    let mut over = Vec::new();
+    for (name, entry, with_module, budget) in ENTRIES {
+        let mut size = bundle(&pkg, &format!("export * from './{entry}'"))?;
+        if with_module {
+            let module = of(&std::fs::read(pkg.join("sessionmint.wasm"))?)?;
+            size.minified += module.minified;
+            size.gzip += module.gzip;
+        }
+        println!("{} {:>8}", line(name, size), kilobytes(budget));
+        if size.gzip > budget {
+            over.push(name);
+        }
+    }
+    for peer in peers()? {
+        println!(
+            "{}",
+            line(&format!("{} {}", peer.name, peer.version), peer.size)
+        );
+    }
+    if !over.is_empty() {
+        bail!("over the budget: {}", over.join("; "));
+    }
+    Ok(())
+}
+
+/// Weighs the peers in the versions of their lock file, and keeps the figures.
+fn weigh_peers() -> Result<()> {
+    npm::install(PEERS_FOLDER)?;
+    let file = sh::root().join(PEERS);
+    let folder = file.parent().context("a file in a folder")?;
+    let mut peers = peers()?;
+    for peer in &mut peers {
+        let manifest = folder
+            .join("node_modules")
+            .join(&peer.name)
+            .join("package.json");
+        let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(manifest)?)?;
+        let version = manifest.get("version").and_then(|version| version.as_str());
+        peer.version = version.context("a package without a version")?.to_owned();
+        peer.size = bundle(folder, &peer.entry)?;
+    }
+    let text = serde_json::to_string_pretty(&peers)?;
+    std::fs::write(&file, text + "\n")?;
+    Ok(())
+}
+
+fn peers() -> Result<Vec<Peer>> {
+    let text = std::fs::read_to_string(sh::root().join(PEERS))?;
+    serde_json::from_str(&text).context(PEERS)
+}
+
+/// The size of the bundle of `source`, a script in `folder`.
+fn bundle(folder: &Path, source: &str) -> Result<Size> {
+    npm::install(package::TOOLS)?;
+    let tool = sh::root()
+        .join(package::TOOLS)
+        .join("node_modules/.bin/esbuild");
+    let mut esbuild = sh::cmd(
+        &tool.to_string_lossy(),
+        ["--bundle", "--minify", "--format=esm", "--log-level=error"],
+    );
+    esbuild.current_dir(folder);
+    let mut child = esbuild
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    child
+        .stdin
+        .take()
+        .context("esbuild takes no input")?
+        .write_all(source.as_bytes())?;
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("esbuild could not bundle `{source}`");
+    }
+    of(&output.stdout)
+}
+
+fn of(bytes: &[u8]) -> Result<Size> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    gzip.write_all(bytes)?;
+    Ok(Size {
+        minified: bytes.len(),
+        gzip: gzip.finish()?.len(),
+    })
+}
+
+fn line(name: &str, size: Size) -> String {
+    format!(
+        "{name:<42} {:>9} {:>8}",
+        kilobytes(size.minified),
+        kilobytes(size.gzip)
+    )
+}
+
+/// Thousands of bytes with one decimal, rounded up: a budget is not met by rounding.
+fn kilobytes(bytes: usize) -> String {
+    let tenths = bytes.div_ceil(100);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
