@@ -46,7 +46,7 @@ export async function startIam({ issuer, origin, resource, config = "", client =
     },
     async start() {
       server = new Server(bin("sessionmint"), ["serve", "--config", file], { env: { ...process.env, ...env } });
-      const [, url] = await server.line(/listening on (http:\/\/[\d.]+:\d+)/);
+      const [, url] = await server.line(/listening on (https?:\/\/[\d.]+:\d+)/);
       iam.url = url;
     },
     /** Session mints that succeeded, counted in the service's own log. */

@@ -15,18 +15,34 @@ use axum::routing::get;
 
 use crate::App;
 use crate::metrics::{self, State as Now};
+use crate::tls::Tls;
 
 /// How long the store may take to answer before the service counts as not ready.
 const STORE_WAIT: Duration = Duration::from_secs(2);
 
 /// What the listener of the service knows of itself.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Status {
     draining: AtomicBool,
     connections: AtomicUsize,
+    places: AtomicUsize,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Status {
+    /// A listener that has just begun, with its TLS if it has any.
+    pub fn new(tls: Option<Arc<Tls>>) -> Self {
+        Self {
+            tls,
+            ..Self::default()
+        }
+    }
+
+    /// Its TLS.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
+    }
+
     /// From now on the service only finishes what it has begun.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
@@ -42,6 +58,16 @@ impl Status {
         self.connections.load(Ordering::Acquire)
     }
 
+    /// Connections that may be open at once.
+    pub fn places(&self) -> usize {
+        self.places.load(Ordering::Acquire)
+    }
+
+    /// Says how many connections may be open at once.
+    pub fn set_places(&self, places: usize) {
+        self.places.store(places, Ordering::Release);
+    }
+
     /// Counts a connection until the guard is dropped.
     pub fn connection(self: &Arc<Self>) -> Connection {
         self.connections.fetch_add(1, Ordering::AcqRel);
@@ -50,7 +76,6 @@ impl Status {
 }
 
 /// One open connection.
-#[derive(Debug)]
 pub struct Connection(Arc<Status>);
 
 impl Drop for Connection {
@@ -112,7 +137,10 @@ async fn ready(State(admin): State<Admin>) -> Response {
 async fn metrics(State(admin): State<Admin>) -> Response {
     let now = Now {
         connections: admin.status.connections(),
+        places: admin.status.places(),
+        mint_limits: admin.app.mint_limits.entries(),
         draining: admin.status.is_draining(),
+        tls: admin.status.tls().map(|tls| tls.state()),
         load: admin.app.authenticator.load(),
         keys: admin.app.keys.published(),
         key_age_secs: admin.app.keys.age_secs(admin.app.clock.now()),

@@ -14,7 +14,9 @@ pub mod reference;
 mod source;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use axum::http::HeaderValue;
 use ipnet::IpNet;
 use sessionmint_oauth::{Algorithm, Issuer};
 
@@ -38,6 +40,8 @@ pub struct Config {
     /// Peers whose `X-Forwarded-For` is believed, as CIDR blocks. Default none. Behind a proxy that is not listed here,
     /// all users share one network for throttling.
     pub trusted_proxies: Vec<IpNet>,
+    /// TLS on `listen`. Default none: TLS ends at the gateway in front.
+    pub tls: Option<TlsConfig>,
     /// Session lifetimes and limits.
     pub sessions: SessionsConfig,
     /// Password hashing and throttling.
@@ -58,6 +62,7 @@ impl Config {
             listen: defaults::LISTEN,
             database,
             trusted_proxies: Vec::new(),
+            tls: None,
             sessions: SessionsConfig::default(),
             login: LoginConfig::default(),
             keys: KeysConfig::default(),
@@ -65,6 +70,17 @@ impl Config {
             admin: AdminConfig::default(),
         }
     }
+}
+
+/// TLS on the listener of the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// PEM file with the certificate of the service first, then those of the authorities between.
+    pub certificate_file: PathBuf,
+    /// PEM file with its private key, not readable by everybody.
+    pub key_file: PathBuf,
+    /// The `Strict-Transport-Security` of every answer (RFC 6797). Default [`defaults::HSTS`]; an empty text is none.
+    pub hsts: Option<HeaderValue>,
 }
 
 /// Session lifetimes and limits.

@@ -21,6 +21,7 @@ pub mod random;
 pub mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tls;
 
 pub use app::{App, AppBuilder, BuildError};
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -57,6 +57,12 @@ impl MintLimits {
         }
         Ok(())
     }
+
+    /// Sessions that are remembered.
+    pub fn entries(&self) -> usize {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.empty_at.len()
+    }
 }
 
 impl Buckets {

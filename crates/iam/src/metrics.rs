@@ -52,6 +52,11 @@ struct ReasonLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TableLabel {
+    table: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabel {
     kind: &'static str,
 }
@@ -84,6 +89,10 @@ struct StateMetrics {
     keys: Gauge,
     key_age: Gauge<f64, AtomicU64>,
     draining: Gauge,
+    places: Gauge,
+    limiters: Family<TableLabel, Gauge>,
+    certificate_not_after: Gauge,
+    certificate_refused: Gauge,
 }
 
 /// What is true at the moment of a scrape.
@@ -91,8 +100,14 @@ struct StateMetrics {
 pub struct State {
     /// Connections of callers.
     pub connections: usize,
+    /// Connections that there may be.
+    pub places: usize,
+    /// Sessions whose mints are counted at the moment.
+    pub mint_limits: usize,
     /// Whether the service is stopping.
     pub draining: bool,
+    /// The TLS certificate of the listener.
+    pub tls: Option<crate::tls::TlsState>,
     /// How busy the checking of passwords is.
     pub load: Option<crate::login::Load>,
     /// Keys that are published.
@@ -168,6 +183,16 @@ impl Metrics {
             state.connections.clone(),
         );
         registry.register(
+            "connection_places",
+            "Connections of callers that may be open at once",
+            state.places.clone(),
+        );
+        registry.register(
+            "limiter_entries",
+            "Whose use is remembered for a limit: sessions that mint, networks and accounts with failed sign-ins",
+            state.limiters.clone(),
+        );
+        registry.register(
             "password_hash_permits",
             "Password hashes that may be computed at once",
             state.hash_permits.clone(),
@@ -197,6 +222,17 @@ impl Metrics {
             "draining",
             "1 while the service finishes its last requests",
             state.draining.clone(),
+        );
+        registry.register_with_unit(
+            "tls_certificate_not_after",
+            "When the TLS certificate in use ends, as Unix time; 0 without TLS",
+            Unit::Seconds,
+            state.certificate_not_after.clone(),
+        );
+        registry.register(
+            "tls_certificate_refused",
+            "1 while the certificate in the files cannot be used and an older one is",
+            state.certificate_refused.clone(),
         );
         let build = Family::<BuildLabels, Gauge>::default();
         build
@@ -278,15 +314,23 @@ impl Metrics {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         };
         set(&self.state.connections, state.connections);
+        set(&self.state.places, state.places);
+        let limiter = |table| self.state.limiters.get_or_create(&TableLabel { table });
+        set(&limiter("mints"), state.mint_limits);
         set(&self.state.draining, usize::from(state.draining));
         set(&self.state.keys, state.keys);
         self.state
             .key_age
             .set(Duration::from_secs(state.key_age_secs).as_secs_f64());
+        if let Some(tls) = state.tls {
+            self.state.certificate_not_after.set(tls.not_after.secs());
+            set(&self.state.certificate_refused, usize::from(tls.refused));
+        }
         if let Some(load) = state.load {
             set(&self.state.hash_permits, load.permits);
             set(&self.state.hashes_running, load.running);
             set(&self.state.hashes_waiting, load.waiting);
+            set(&limiter("sign_ins"), load.remembered);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Puts the service on the network: connections, signals, an orderly end.
 //!
-//! Plain HTTP/1.1 and HTTP/2 (prior knowledge); TLS ends at the proxy in front. On SIGTERM or SIGINT nothing new is
+//! HTTP/1.1 and HTTP/2, plain (with prior knowledge; TLS then ends at the proxy in front) or over TLS. On SIGTERM or SIGINT nothing new is
 //! accepted, requests in flight are finished for at most [`GRACE`], and the store is closed last.
 
 mod admin;
+mod certificate;
 mod connection;
 mod files;
 mod keys;
@@ -44,7 +45,9 @@ pub async fn serve(
     mut signals: Signals,
     status: &Arc<Status>,
 ) -> Ended {
-    let connections = Connections::new(router, files::connections(MAX_CONNECTIONS));
+    let places = files::connections(MAX_CONNECTIONS);
+    status.set_places(places);
+    let connections = Connections::new(router, places, status.tls());
     let name = loop {
         tokio::select! {
             connection = connections.next(&listener) => {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use sessionmint_iam::config::keys::{KEYS, Kind};
 use sessionmint_iam::config::reference::{EXAMPLE, explanation, reference};
-use sessionmint_iam::config::{ConfigErrors, Input, LogFormat, Partial};
+use sessionmint_iam::config::{ConfigErrors, Input, LogFormat, Partial, defaults};
 use sessionmint_iam::keys::EncryptionKeySource;
 
 /// Problems of one file, one a line.
@@ -280,10 +280,15 @@ fn the_example_file_with_all_its_options_switched_on_is_accepted_too() {
     // These have no fixed default to be switched on as.
     example.trusted_proxies.clone_from(&all.trusted_proxies);
     example.admin = all.admin.clone();
+    example.tls = all.tls.clone();
     example.keys.encryption = all.keys.encryption.clone();
     example.login.hashing.concurrent_hashes = all.login.hashing.concurrent_hashes;
     assert_eq!(all, example);
     assert!(!all.trusted_proxies.is_empty() && all.login.hashing.concurrent_hashes.is_some());
+    assert!(
+        all.tls
+            .is_some_and(|tls| tls.hsts.is_some_and(|hsts| hsts == defaults::HSTS))
+    );
     assert!(all.admin.listen.is_some() && !all.admin.allow.is_empty());
     assert!(matches!(all.keys.encryption, EncryptionKeySource::File(_)));
 }

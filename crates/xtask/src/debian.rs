@@ -47,6 +47,11 @@ pub(crate) fn browsers() -> Result<()> {
     need(&["firefox-esr"], &["/usr/bin/firefox-esr"], "Firefox")
 }
 
+/// Makes the certificates of the tests.
+pub(crate) fn openssl() -> Result<()> {
+    need(&["openssl"], &["/usr/bin/openssl"], "OpenSSL")
+}
+
 /// The gateways that the README has lines for.
 pub(crate) fn gateways() -> Result<()> {
     need(&["nginx-light"], &["/usr/sbin/nginx"], "nginx")?;

@@ -4,6 +4,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use sessionmint_iam::config::Database;
 use sessionmint_iam::config::reference::{EXAMPLE, reference};
+use sessionmint_iam::tls::{Certificate, Validity};
+use sessionmint_iam::{Clock as _, SystemClock};
 
 use super::{CliError, Common, output};
 
@@ -48,6 +50,12 @@ impl Check {
                 "warning: the folder of the database, {}, does not exist",
                 folder.display()
             );
+        }
+        if let Some(tls) = &config.tls {
+            let validity = Certificate::read(tls)?.validity(SystemClock.now());
+            if validity != Validity::Good {
+                eprintln!("warning: {validity}");
+            }
         }
         let effective = config.effective();
         if self.json {

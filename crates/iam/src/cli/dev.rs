@@ -64,6 +64,9 @@ pub(super) async fn run(
         )
         .into());
     }
+    if settings.tls.is_some() {
+        return Err("--dev speaks plain http to this machine alone; take the [tls] settings out of the environment".into());
+    }
     logging::init(&settings.log)?;
     let listener = bind(settings.listen).await.map_err(|error| {
         format!(

@@ -9,8 +9,11 @@ use sessionmint_oauth::session_grant::TTL_SECS;
 use super::{HashingConfig, KeysConfig, PolicyConfig, SessionsConfig, ThrottleConfig};
 use crate::keys::EncryptionKeySource;
 
-/// Loopback: the service speaks plain HTTP, TLS ends at the proxy in front of it.
+/// Loopback: without a certificate the service speaks plain HTTP, and TLS ends at the proxy in front of it.
 pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// A year, for the host of the service and the names below it: what ASVS 5.0 (3.4.1) asks for.
+pub const HSTS: &str = "max-age=31536000; includeSubDomains";
 
 /// Session lifetimes and limits.
 pub const SESSIONS: SessionsConfig = SessionsConfig {

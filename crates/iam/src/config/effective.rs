@@ -1,9 +1,11 @@
 //! What is in effect, by the names of the settings: for `config check`.
 
+use std::path::Path;
+
 use ipnet::IpNet;
 
 use super::keys::{ENV_ENCRYPTION_KEY, KEYS};
-use super::{Config, SessionsConfig};
+use super::{Config, SessionsConfig, TlsConfig};
 use crate::keys::{EncryptionKeySource, key_file};
 
 impl Config {
@@ -28,6 +30,13 @@ impl Config {
             "listen" => self.listen.to_string().into(),
             "database" => self.database.to_string().into(),
             "trusted_proxies" => blocks(&self.trusted_proxies),
+            "tls.certificate_file" => self
+                .tls
+                .as_ref()
+                .map(|tls| path(&tls.certificate_file))
+                .into(),
+            "tls.key_file" => self.tls.as_ref().map(|tls| path(&tls.key_file)).into(),
+            "tls.hsts" => self.tls.as_ref().map(hsts).into(),
             "sessions.idle_secs" => idle_secs.into(),
             "sessions.absolute_secs" => absolute_secs.into(),
             "sessions.max_per_user" => max_per_user.into(),
@@ -63,6 +72,15 @@ impl Config {
             _ => return None,
         })
     }
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn hsts(tls: &TlsConfig) -> String {
+    let value = tls.hsts.as_ref().and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
 }
 
 fn blocks(networks: &[IpNet]) -> serde_json::Value {

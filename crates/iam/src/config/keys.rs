@@ -50,6 +50,9 @@ pub const KEYS: &[Key] = &[
     text("listen"),
     text("database"),
     list("trusted_proxies"),
+    text("tls.certificate_file"),
+    text("tls.key_file"),
+    text("tls.hsts"),
     integer("sessions.idle_secs", 60..=2_592_000),
     integer("sessions.absolute_secs", 300..=34_560_000),
     integer("sessions.max_per_user", 1..=1000),
@@ -77,7 +80,7 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// The sections of the file.
-pub const SECTIONS: [&str; 5] = ["sessions", "login", "keys", "log", "admin"];
+pub const SECTIONS: [&str; 6] = ["tls", "sessions", "login", "keys", "log", "admin"];
 
 /// What every environment variable of this service begins with.
 pub const ENV_PREFIX: &str = "SESSIONMINT_";

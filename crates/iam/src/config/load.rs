@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
 
+use axum::http::HeaderValue;
 use ipnet::IpNet;
 use sessionmint_oauth::{Algorithm, Issuer};
 use tracing_subscriber::EnvFilter;
@@ -16,7 +17,7 @@ use super::keys::{ENV_ENCRYPTION_KEY, Key, Kind};
 use super::source::{Raw, Sources, wanted};
 use super::{
     AdminConfig, Config, Database, HashingConfig, KeysConfig, LogConfig, LogFormat, LoginConfig,
-    PolicyConfig, SessionsConfig, ThrottleConfig, defaults,
+    PolicyConfig, SessionsConfig, ThrottleConfig, TlsConfig, defaults,
 };
 use crate::keys::EncryptionKeySource;
 
@@ -44,6 +45,8 @@ pub struct Partial {
     pub listen: SocketAddr,
     /// See [`Config::trusted_proxies`].
     pub trusted_proxies: Vec<IpNet>,
+    /// See [`Config::tls`].
+    pub tls: Option<TlsConfig>,
     /// See [`Config::sessions`].
     pub sessions: SessionsConfig,
     /// See [`Config::login`].
@@ -107,6 +110,7 @@ impl Partial {
                 listen: self.listen,
                 database,
                 trusted_proxies: self.trusted_proxies,
+                tls: self.tls,
                 sessions: self.sessions,
                 login: self.login,
                 keys: self.keys,
@@ -149,6 +153,7 @@ fn build(mut sources: Sources, encryption_key: Option<&str>) -> Result<Partial, 
     let database = parsed(read, "database");
     let listen = address(read, "listen").unwrap_or(defaults::LISTEN);
     let trusted_proxies = networks(read, "trusted_proxies", "proxies");
+    let tls = tls(read, issuer.as_ref());
     let sessions = sessions(read);
     let login = LoginConfig {
         hashing: HashingConfig {
@@ -210,6 +215,7 @@ fn build(mut sources: Sources, encryption_key: Option<&str>) -> Result<Partial, 
             database,
             listen,
             trusted_proxies,
+            tls,
             sessions,
             login,
             keys,
@@ -218,6 +224,81 @@ fn build(mut sources: Sources, encryption_key: Option<&str>) -> Result<Partial, 
         })
     } else {
         Err(ConfigErrors(sources.problems))
+    }
+}
+
+fn tls(sources: &mut Sources, issuer: Option<&Issuer>) -> Option<TlsConfig> {
+    let hsts = hsts(sources);
+    let files = [
+        text(sources, "tls.certificate_file"),
+        text(sources, "tls.key_file"),
+    ];
+    let (certificate, key) = match files {
+        [Some(certificate), Some(key)] => (certificate, key),
+        [None, None] => {
+            if let Some((_, place)) = text(sources, "tls.hsts") {
+                sources.problem(
+                    place,
+                    "`tls.hsts` is sent over TLS only, which begins with `tls.certificate_file` and `tls.key_file`; a \
+                     gateway in front sends its own",
+                );
+            }
+            return None;
+        }
+        [Some((_, place)), None] => {
+            sources.problem(place, "`tls.certificate_file` needs its `tls.key_file`");
+            return None;
+        }
+        [None, Some((_, place))] => {
+            sources.problem(place, "`tls.key_file` needs its `tls.certificate_file`");
+            return None;
+        }
+    };
+    if let Some(issuer) = issuer.filter(|issuer| !issuer.as_str().starts_with("https://")) {
+        sources.problem(
+            &certificate.1,
+            format!("with TLS the issuer begins with https://, not `{issuer}`: browsers would ask for it in plain text"),
+        );
+    }
+    Some(TlsConfig {
+        certificate_file: certificate.0.into(),
+        key_file: key.0.into(),
+        hsts,
+    })
+}
+
+/// RFC 6797 §6.1: a `max-age`, and perhaps two words that it defines or that browsers know.
+fn hsts(sources: &mut Sources) -> Option<HeaderValue> {
+    let (value, place) =
+        text(sources, "tls.hsts").unwrap_or_else(|| (defaults::HSTS.to_owned(), String::new()));
+    if value.is_empty() {
+        return None;
+    }
+    let mut directives: Vec<_> = value
+        .split(';')
+        .map(|directive| directive.trim().to_ascii_lowercase())
+        .collect();
+    let all = directives.len();
+    directives.retain(|directive| {
+        let age = directive.strip_prefix("max-age=");
+        age.is_some_and(|age| !age.is_empty() && age.bytes().all(|byte| byte.is_ascii_digit()))
+            || matches!(directive.as_str(), "includesubdomains" | "preload")
+    });
+    let ages = directives
+        .iter()
+        .filter(|directive| directive.starts_with("max-age="));
+    match HeaderValue::try_from(&value) {
+        Ok(header) if directives.len() == all && ages.count() == 1 => Some(header),
+        _ => {
+            sources.problem(
+                place,
+                format!(
+                    "`tls.hsts` is empty or such as `{}`, not `{value}`",
+                    defaults::HSTS
+                ),
+            );
+            None
+        }
     }
 }
 

@@ -42,6 +42,7 @@ impl Gate {
             permits: self.most,
             running: self.most.saturating_sub(self.permits.available_permits()),
             waiting: self.waiting.load(Ordering::Acquire),
+            remembered: 0,
         }
     }
 

@@ -168,6 +168,8 @@ pub struct Load {
     pub running: usize,
     /// Sign-ins that wait for one.
     pub waiting: usize,
+    /// Networks and accounts whose failures are remembered; 0 from who remembers none.
+    pub remembered: usize,
 }
 
 /// Decides whether credentials are good.

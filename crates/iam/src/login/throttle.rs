@@ -194,6 +194,11 @@ impl Throttle {
         give_back(&mut buckets, account, self.account);
     }
 
+    /// Buckets that are kept.
+    pub fn entries(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, i64>> {
         self.empty_at.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -93,6 +93,9 @@ impl<A: Authenticator> Authenticator for Throttled<A> {
     }
 
     fn load(&self) -> Option<Load> {
-        self.inner.load()
+        self.inner.load().map(|load| Load {
+            remembered: self.throttle.entries(),
+            ..load
+        })
     }
 }

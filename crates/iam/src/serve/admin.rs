@@ -10,7 +10,7 @@ const MAX_CONNECTIONS: usize = 64;
 
 /// Serves for as long as it is polled.
 pub(super) async fn serve(listener: TcpListener, router: Router) {
-    let connections = Connections::new(router, MAX_CONNECTIONS);
+    let connections = Connections::new(router, MAX_CONNECTIONS, None);
     loop {
         tokio::spawn(connections.next(&listener).await);
     }

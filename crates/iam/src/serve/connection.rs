@@ -14,6 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,9 +23,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use crate::http::framing;
+use crate::tls::Tls;
 
 /// How long a connection may stay without a whole request header. More than the 60 s that proxies keep idle connections
 /// by default, or a renewal could meet a connection that is just being closed.
@@ -36,6 +39,9 @@ const SILENCE_WHEN_FULL: Duration = Duration::from_secs(5);
 /// How often silent connections are told to go while all places are taken, and how long those that need to be told twice
 /// have in between.
 const FULL_ROUND: Duration = Duration::from_secs(1);
+
+/// How long a handshake may take.
+const MAX_HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Bytes of a request header that hyper reads in HTTP/1 before it gives up with a bare 431. Three times what `http`
 /// accepts: in between, the refusal is one that a script can read. Times the places, it bounds what headers can take.
@@ -71,17 +77,19 @@ pub(super) struct Connections {
     free: Arc<Semaphore>,
     word: watch::Sender<Word>,
     router: Router,
+    tls: Option<Arc<Tls>>,
     warned: Mutex<Option<Instant>>,
 }
 
 impl Connections {
     /// Serves `router` on at most so many connections at once; more wait to be accepted.
-    pub(super) fn new(router: Router, places: usize) -> Self {
+    pub(super) fn new(router: Router, places: usize, tls: Option<Arc<Tls>>) -> Self {
         Self {
             places,
             free: Arc::new(Semaphore::new(places)),
             word: watch::Sender::new(Word::Go),
             router,
+            tls,
             warned: Mutex::new(None),
         }
     }
@@ -139,12 +147,20 @@ impl Connections {
         peer: SocketAddr,
         place: Option<OwnedSemaphorePermit>,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let (router, word) = (self.router.clone(), self.word.subscribe());
+        let (router, mut word) = (self.router.clone(), self.word.subscribe());
+        let tls = self.tls.clone();
         async move {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY could not be set");
             }
-            http(stream, peer, router, word).await;
+            match tls {
+                None => http(stream, peer, router, None, word).await,
+                Some(tls) => {
+                    if let Some(stream) = handshake(&tls, stream, peer, &mut word).await {
+                        http(stream, peer, router, tls.hsts(), word).await;
+                    }
+                }
+            }
             drop(place);
         }
     }
@@ -204,8 +220,35 @@ impl Drop for UnderWay {
     }
 }
 
-async fn http<I>(stream: I, peer: SocketAddr, router: Router, mut word: watch::Receiver<Word>)
-where
+/// What speaks something else is closed, with an alert and never with a redirect: whatever came in plain text has been
+/// read by others already (RFC 9325 §3.2). One that is slow keeps nobody waiting but itself.
+async fn handshake(
+    tls: &Tls,
+    stream: TcpStream,
+    peer: SocketAddr,
+    word: &mut watch::Receiver<Word>,
+) -> Option<TlsStream<TcpStream>> {
+    let handshake = tokio::time::timeout(MAX_HANDSHAKE, tls.acceptor().accept(stream));
+    let draining = word.wait_for(|word| *word == Word::Drain);
+    let failure = tokio::select! {
+        result = handshake => match result {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "too slow".to_owned(),
+        },
+        _ = draining => return None,
+    };
+    tracing::debug!(%peer, error = %failure, "no TLS handshake");
+    None
+}
+
+async fn http<I>(
+    stream: I,
+    peer: SocketAddr,
+    router: Router,
+    hsts: Option<HeaderValue>,
+    mut word: watch::Receiver<Word>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::new(Activity::new());
@@ -213,8 +256,13 @@ where
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let under_way = of_requests.begin();
         let answer = answer(router.clone(), peer, request);
+        let hsts = hsts.clone();
         async move {
-            let answer = answer.await;
+            let mut answer = answer.await;
+            if let (Ok(answer), Some(hsts)) = (&mut answer, hsts) {
+                let headers = answer.headers_mut();
+                headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
+            }
             drop(under_way);
             answer
         }
@@ -299,7 +347,11 @@ mod tests {
     use super::*;
 
     fn connections(places: usize) -> Connections {
-        Connections::new(Router::new().route("/", get(|| async { "here" })), places)
+        Connections::new(
+            Router::new().route("/", get(|| async { "here" })),
+            places,
+            None,
+        )
     }
 
     /// What the peer of a connection gets that says `words`, and after how many seconds the connection is closed.

@@ -29,6 +29,36 @@ impl Signals {
     }
 }
 
+/// SIGHUP, as the request to look at files again. Without it the system's default stays: to end with the terminal.
+#[cfg(unix)]
+pub(super) struct Hangup(Signal);
+
+#[cfg(unix)]
+impl Hangup {
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    pub(super) async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}
+
+/// Nothing tells.
+#[cfg(not(unix))]
+pub(super) struct Hangup;
+
+#[cfg(not(unix))]
+impl Hangup {
+    pub(super) fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(super) async fn next(&mut self) {
+        std::future::pending().await
+    }
+}
+
 /// Ctrl-C.
 #[cfg(not(unix))]
 pub struct Signals;

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use sessionmint_store::{OpenError, SqliteStore, Store, StoreError};
 use tokio::net::TcpListener;
 
-use super::{Ended, Signals, admin, keys, purge, serve};
+use super::signals::Hangup;
+use super::{Ended, Signals, admin, certificate, keys, purge, serve};
 use crate::admin::{Status, router};
 use crate::config::Config;
 use crate::login::hasher::HasherError;
 use crate::login::{Authenticator, PasswordAuthenticator, Throttled};
 use crate::metrics::Metrics;
 use crate::random::{Random, SystemRandom};
-use crate::{App, BuildError, http};
+use crate::tls::{CertificateError, Tls};
+use crate::{App, BuildError, Clock as _, SystemClock, http};
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,9 @@ pub enum StartError {
         /// The origin of the issuer.
         origin: String,
     },
+    /// See [`CertificateError`].
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// Signals cannot be handled.
     #[error("cannot listen for signals: {0}")]
     Signals(#[source] std::io::Error),
@@ -81,6 +86,13 @@ pub async fn start(
     store: Arc<SqliteStore>,
 ) -> Result<Ended, StartError> {
     let signals = Signals::new().map_err(StartError::Signals)?;
+    let tls = match &config.tls {
+        Some(tls) => Some((
+            Tls::open(tls.clone(), SystemClock.now())?,
+            Hangup::new().map_err(StartError::Signals)?,
+        )),
+        None => None,
+    };
     let observed = Arc::clone(&store);
     let store: Arc<dyn Store> = store;
     refuse_own_origin(&config, &*store).await?;
@@ -101,7 +113,14 @@ pub async fn start(
     let purge = tokio::spawn(purge::purge_sessions(Arc::clone(&app)));
     let keys = tokio::spawn(keys::refresh_keys(Arc::clone(&app)));
 
-    let status = Arc::new(Status::default());
+    let status = Arc::new(Status::new(tls.as_ref().map(|(tls, _)| Arc::clone(tls))));
+    let (scheme, certificate) = match tls {
+        Some((tls, hangup)) => {
+            let watch = certificate::watch(tls, Arc::clone(&app.clock), hangup);
+            ("https", Some(tokio::spawn(watch)))
+        }
+        None => ("http", None),
+    };
     let admin = match admin {
         Some(listener) => {
             let address = listener.local_addr().map_err(StartError::Address)?;
@@ -112,10 +131,16 @@ pub async fn start(
         None => None,
     };
     let address = listener.local_addr().map_err(StartError::Address)?;
-    tracing::info!(issuer = issuer.as_str(), "listening on http://{address}");
+    tracing::info!(
+        issuer = issuer.as_str(),
+        "listening on {scheme}://{address}"
+    );
     let ended = serve(listener, http::router(app), signals, &status).await;
     purge.abort();
     keys.abort();
+    if let Some(certificate) = certificate {
+        certificate.abort();
+    }
     // To the end, so that a balancer reads why nothing new is accepted.
     if let Some(admin) = admin {
         admin.abort();
@@ -140,7 +165,8 @@ async fn refuse_own_origin(config: &Config, store: &dyn Store) -> Result<(), Sta
 
 /// Throttling works on addresses. Where a proxy hides them, one guesser uses up the allowance of all users.
 fn warn_of_proxies(config: &Config) {
-    if !config.trusted_proxies.is_empty() {
+    // With a certificate of its own it is reached directly.
+    if !config.trusted_proxies.is_empty() || config.tls.is_some() {
         return;
     }
     let failures = config.login.throttle.failures_per_network;

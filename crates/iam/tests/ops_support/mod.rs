@@ -198,9 +198,9 @@ impl Server {
         let log = Lines::follow(child.stderr.take().unwrap());
         let said = Lines::follow(child.stdout.take().unwrap());
         let mut log_so_far = String::new();
-        let line = log.wait_for("listening on http://", &mut log_so_far);
+        let line = log.wait_for("listening on http", &mut log_so_far);
         let address = line
-            .split("http://")
+            .split("://")
             .nth(1)
             .unwrap()
             .split(|c: char| !(c.is_ascii_digit() || ".:".contains(c)));

@@ -111,6 +111,7 @@ fn service() -> Result<Counts> {
     demo::build()?;
     npm::install("tests")?;
     debian::gateways()?;
+    debian::openssl()?;
     let python = python()?;
     node("tests", "service", Some(("PYTHON", &python)))
 }
