@@ -1,8 +1,9 @@
-//! Developer commands: `cargo xtask demo | test | package | size | dist | setup | security`.
+//! Developer commands: `cargo xtask demo | test | package | size | dist | setup | security | bench`.
 //!
 //! Each command sets up what is missing on a machine that has Rust, Node and package registries, says what it does when
 //! it takes long, and is quick when nothing is missing. What it is not: part of the product; nothing ships from here.
 
+mod bench;
 mod debian;
 mod demo;
 mod dist;
@@ -48,6 +49,8 @@ enum Command {
         #[arg(long)]
         fill: bool,
     },
+    /// Measure the service beside floors and peers; print the table and keep the raw figures.
+    Bench(bench::Options),
     /// Install and build what the other commands need, then stop.
     Setup,
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Dist => dist::run(),
         Command::Size { peers } => size::run(peers),
         Command::Security { fill } => test::security::run(fill),
+        Command::Bench(options) => bench::run(&options),
         Command::Setup => test::setup(),
     };
     match outcome {
