@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
 use sessionmint_oauth::{BrowserClient, SessionId, SessionKeyHash, Timestamp, UserId};
 use sessionmint_store::{
-    Clients as _, NewSession, NewUser, Sessions as _, SqliteStore, StartSession, Users as _,
+    By, Clients as _, NewSession, NewUser, Sessions as _, SqliteStore, StartSession, Users as _,
 };
 use tokio::task::JoinSet;
 
@@ -71,7 +71,8 @@ pub(crate) fn fill_for_count(
 async fn fill(options: &Options) -> Result<()> {
     let store = Arc::new(SqliteStore::open(&options.database)?);
     let now = Timestamp::from_millis(crate::wall_millis()?);
-    store.add_client(client(options)?, now).await?;
+    let by = By::service(now);
+    store.add_client(client(options)?, by.clone()).await?;
     let mut cookies = std::io::BufWriter::new(
         std::fs::File::create(&options.cookies)
             .with_context(|| options.cookies.display().to_string())?,
@@ -79,14 +80,14 @@ async fn fill(options: &Options) -> Result<()> {
     let mut left = options.sessions;
     while left > 0 {
         let count = left.min(AT_ONCE);
-        let users = add_users(&store, count.div_ceil(SESSIONS_PER_USER), now).await?;
+        let users = add_users(&store, count.div_ceil(SESSIONS_PER_USER), &by).await?;
         let mut starts = JoinSet::new();
         for user in users.iter().cycle().take(count) {
             let value = URL_SAFE_NO_PAD.encode(crate::random::<32>()?);
             cookies.write_all(value.as_bytes())?;
             let session = session(&value, user, now)?;
-            let store = Arc::clone(&store);
-            starts.spawn(async move { store.start_session(session, None, 20).await });
+            let (store, by) = (Arc::clone(&store), by.clone());
+            starts.spawn(async move { store.start_session(session, None, 20, by).await });
         }
         while let Some(started) = starts.join_next().await {
             if !matches!(started??, StartSession::Started { evicted: 0 }) {
@@ -111,7 +112,7 @@ fn client(options: &Options) -> Result<BrowserClient> {
     })
 }
 
-async fn add_users(store: &SqliteStore, count: usize, now: Timestamp) -> Result<Vec<UserId>> {
+async fn add_users(store: &SqliteStore, count: usize, by: &By) -> Result<Vec<UserId>> {
     let mut ids = Vec::with_capacity(count);
     let mut users = Vec::with_capacity(count);
     for _ in 0..count {
@@ -123,10 +124,10 @@ async fn add_users(store: &SqliteStore, count: usize, now: Timestamp) -> Result<
             password_hash: None,
             scopes: None,
             disabled_at: None,
-            created_at: now,
+            created_at: by.at,
         });
     }
-    store.add_users(users).await?;
+    store.add_users(users, by.clone()).await?;
     Ok(ids)
 }
 
