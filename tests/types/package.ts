@@ -27,14 +27,14 @@ same<typeof user, User>(true);
 await auth.logout();
 
 const off: () => void = auth.on("renewed", ({ cause, expiresAt, scope, ...event }) => {
-  same<typeof cause, "caller" | "ahead" | "rejected" | "background" | "restored">(true);
+  same<typeof cause, "caller" | "ahead" | "rejected" | "background" | "restored" | "peer">(true);
   same<typeof expiresAt, number>(true);
   same<typeof scope, string | undefined>(true);
   // @ts-expect-error no event carries a token
   event.token;
 });
 off();
-auth.on("signedout", ({ reason }) => same<typeof reason, "no_session" | "session_ended" | "logout">(true));
+auth.on("signedout", ({ reason }) => same<typeof reason, "no_session" | "session_ended" | "logout" | "elsewhere">(true));
 auth.on("degraded", ({ code, retryAfter }) => {
   same<typeof code, TokenErrorCode>(true);
   same<typeof retryAfter, number | undefined>(true);

@@ -348,6 +348,8 @@ export class Session {
         return "background";
       case "restored":
         return "back from standing still";
+      case "peer":
+        return "another tab";
     }
   }
 

@@ -110,12 +110,12 @@ export interface TokenManagerEvents {
   /** A further token came. */
   renewed: TokenEvent & {
     /** Why: somebody had none, the one served was about to end, an API refused it, or the user was there. */
-    cause: "caller" | "ahead" | "rejected" | "background" | "restored";
+    cause: "caller" | "ahead" | "rejected" | "background" | "restored" | "peer";
   };
   /** There is no session any more; never because of an outage. */
   signedout: {
     /** There was none to begin with, the service ended it, or `logout` was called. */
-    reason: "no_session" | "session_ended" | "logout";
+    reason: "no_session" | "session_ended" | "logout" | "elsewhere";
   };
   /** Tokens cannot be renewed for now; the one in hand is served until it ends. */
   degraded: {

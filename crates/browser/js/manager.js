@@ -10,8 +10,8 @@ import { createRequests } from "./requests.js";
 
 /** What the core's numbers mean (`tell`, `cause_code` and `reason_code` in src/lib.rs). */
 const NOTICES = ["signedin", "renewed", "signedout", "degraded", "recovered", "ending"];
-const CAUSES = ["caller", "ahead", "rejected", "background", "restored"];
-const REASONS = ["no_session", "session_ended", "logout"];
+const CAUSES = ["caller", "ahead", "rejected", "background", "restored", "peer"];
+const REASONS = ["no_session", "session_ended", "logout", "elsewhere"];
 
 /** The problems that the last answer, or its absence, explains. */
 const ANSWERED = new Set(["network", "unavailable", "throttled", "not_allowed"]);
@@ -160,7 +160,7 @@ export function createManager(options, loadCore) {
     starting ??= loadCore().then(
       (Core) => {
         if (state === "disposed") return;
-        core = new Core(host);
+        core = new Core(host, false);
         presence = watchPresence(settings, core);
         if (leaving) core.logged_out();
       },

@@ -14,7 +14,7 @@
 use core::cell::RefCell;
 
 use sessionmint_renewal::{
-    Action, Cause, Event, Machine, Notice, Now, Outcome, Problem, SignOutReason,
+    Action, Announcement, Cause, Event, Machine, Notice, Now, Outcome, Peer, Problem, SignOutReason,
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -32,6 +32,8 @@ extern "C" {
     fn random(this: &Host) -> f64;
 
     #[wasm_bindgen(method)]
+    fn ask(this: &Host, seq: u32, key: u32, after: f64);
+    #[wasm_bindgen(method)]
     fn mint(this: &Host, seq: u32, key: u32, idle_for: u32);
     #[wasm_bindgen(method)]
     fn cancel(this: &Host, seq: u32);
@@ -46,6 +48,9 @@ extern "C" {
     /// `about` is a key, a problem, a reason or a number of seconds, `more` a cause or milliseconds.
     #[wasm_bindgen(method)]
     fn tell(this: &Host, notice: u32, about: u32, more: f64);
+    /// `what` is a position in `ANNOUNCEMENTS` of `js/tabs.js`; a problem and milliseconds come with failures only.
+    #[wasm_bindgen(method)]
+    fn announce(this: &Host, what: u32, problem: u32, millis: f64);
     /// Milliseconds from now; 0 for no timer.
     #[wasm_bindgen(method)]
     fn timer(this: &Host, after: f64);
@@ -70,11 +75,17 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// A core that knows nothing yet.
+    /// A core that knows nothing yet; with `peers` there may be other tabs to talk to.
     #[wasm_bindgen(constructor)]
-    pub fn new(host: Host) -> Self {
+    pub fn new(host: Host, peers: bool) -> Self {
+        let now = now(&host);
+        let machine = if peers {
+            Machine::with_peers(now)
+        } else {
+            Machine::new(now)
+        };
         Self {
-            machine: RefCell::new(Machine::new(now(&host))),
+            machine: RefCell::new(machine),
             host,
         }
     }
@@ -170,6 +181,61 @@ impl Core {
         self.on(Event::LoggedOut);
     }
 
+    /// This tab has the lock of the key that it asks for.
+    pub fn led(&self, seq: u32) {
+        self.on(Event::Peer(Peer::Led { seq }));
+    }
+
+    /// Another tab mints what this one asks for.
+    pub fn behind(&self, seq: u32) {
+        self.on(Event::Peer(Peer::Behind { seq }));
+    }
+
+    /// Another tab handed over its token. Wall clock, milliseconds, wall clock.
+    pub fn offered(&self, seq: u32, ends: f64, life: f64, session_ends: f64) {
+        self.on(Event::Peer(Peer::Offered {
+            seq,
+            ends: millis(ends),
+            life: millis(life),
+            session_ends: millis(session_ends),
+        }));
+    }
+
+    /// The user did something in another tab, `age` milliseconds ago.
+    pub fn peer_input(&self, age: f64) {
+        self.on(Event::Peer(Peer::Input { age: millis(age) }));
+    }
+
+    /// Another tab signed out, or was told that there is no session.
+    pub fn peer_signed_out(&self, by_app: bool) {
+        self.on(Event::Peer(if by_app {
+            Peer::LoggedOut
+        } else {
+            Peer::NoSession
+        }));
+    }
+
+    /// Somebody signed in in another tab.
+    pub fn peer_signed_in(&self, same_user: bool) {
+        self.on(Event::Peer(Peer::LoggedIn { same_user }));
+    }
+
+    /// Minting fails for another tab, which tries again in `left` milliseconds; `told` if the server named that time.
+    pub fn peer_failed(&self, problem: u32, left: f64, told: bool) {
+        if let Some(problem) = shared_problem(problem) {
+            self.on(Event::Peer(Peer::Failing {
+                problem,
+                retry_after: millis(left),
+                told,
+            }));
+        }
+    }
+
+    /// Minting works again for another tab.
+    pub fn peer_recovered(&self) {
+        self.on(Event::Peer(Peer::Recovered));
+    }
+
     /// The app is done.
     pub fn dispose(&self) {
         self.on(Event::Disposed);
@@ -208,6 +274,7 @@ fn millis(value: f64) -> u64 {
 
 fn carry_out(host: &Host, action: Action) {
     match action {
+        Action::Ask { seq, key, after } => host.ask(seq, key, after as f64),
         Action::Mint { seq, key, idle_for } => host.mint(seq, key, idle_for),
         Action::CancelMint { seq } => host.cancel(seq),
         Action::Hold {
@@ -235,9 +302,26 @@ fn carry_out(host: &Host, action: Action) {
             host.fail(waiter, problem_code(problem), retry_after as f64);
         }
         Action::Tell(notice) => tell(host, notice),
+        Action::Announce(what) => announce(host, what),
         Action::SetTimer { after } => host.timer(after as f64),
         Action::ClearTimer => host.timer(0.0),
     }
+}
+
+/// The numbers are the positions in `ANNOUNCEMENTS` of `js/tabs.js`.
+fn announce(host: &Host, what: Announcement) {
+    let (what, problem, millis) = match what {
+        Announcement::LoggedOut => (0, 0, 0),
+        Announcement::NoSession => (1, 0, 0),
+        Announcement::LoggedIn => (2, 0, 0),
+        Announcement::Failing {
+            problem,
+            retry_after,
+            told,
+        } => (3 + u32::from(told), problem_code(problem), retry_after),
+        Announcement::Recovered => (5, 0, 0),
+    };
+    host.announce(what, problem, millis as f64);
 }
 
 /// The numbers are the positions in `NOTICES` of `js/manager.js`.
@@ -271,6 +355,18 @@ const fn problem_code(problem: Problem) -> u32 {
     }
 }
 
+/// The problems that all tabs share, by the same numbers; a tab that says anything else is not believed.
+const fn shared_problem(code: u32) -> Option<Problem> {
+    match code {
+        1 => Some(Problem::Timeout),
+        2 => Some(Problem::Network),
+        3 => Some(Problem::Unavailable),
+        4 => Some(Problem::Throttled),
+        5 => Some(Problem::OriginRefused),
+        _ => None,
+    }
+}
+
 /// The numbers are the positions in `CAUSES` of `js/manager.js`.
 const fn cause_code(cause: Cause) -> f64 {
     match cause {
@@ -279,6 +375,7 @@ const fn cause_code(cause: Cause) -> f64 {
         Cause::Rejected => 2.0,
         Cause::Background => 3.0,
         Cause::Restored => 4.0,
+        Cause::Peer => 5.0,
     }
 }
 
@@ -288,5 +385,6 @@ const fn reason_code(reason: SignOutReason) -> u32 {
         SignOutReason::NoSession => 0,
         SignOutReason::SessionEnded => 1,
         SignOutReason::LoggedOut => 2,
+        SignOutReason::Elsewhere => 3,
     }
 }

@@ -63,6 +63,21 @@ impl BackOff {
         }
     }
 
+    /// Another tab failed: its pause is this one's too.
+    pub(crate) fn share_failure(&mut self, problem: Problem, pause: u64, told: bool, now: Now) {
+        self.problem = Some(problem);
+        self.failures = self.failures.max(1);
+        self.failed_at = now.mono;
+        let until = now.mono.saturating_add(pause.min(RETRY_AFTER_MAX));
+        self.until = self.until.max(until);
+        self.told_by_server |= told;
+    }
+
+    /// Whether the server named the time of the next try.
+    pub(crate) const fn is_told(&self) -> bool {
+        self.told_by_server
+    }
+
     /// Milliseconds until the next try may start; 0 when it may start now.
     pub(crate) const fn left(&self, mono: u64) -> u64 {
         self.until.saturating_sub(mono)

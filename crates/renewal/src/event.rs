@@ -60,8 +60,84 @@ pub enum Event {
     },
     /// The app signed the user out. Nothing is minted again before [`Event::LoggedIn`].
     LoggedOut,
+    /// Another tab of the origin spoke.
+    Peer(Peer),
     /// The app is done with this manager. Every caller, present and future, is refused.
     Disposed,
+}
+
+/// What the other tabs of the origin say. An attacker in one of them could say the same, so nothing here can do more
+/// than delay a mint for a moment, or end what this tab holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// Nobody else mints: this tab has the lock of mint `seq`'s key, at once or after its turn came.
+    Led {
+        /// The number from [`Action::Ask`].
+        seq: u32,
+    },
+    /// Another tab is minting a token of the same key.
+    Behind {
+        /// The number from [`Action::Ask`].
+        seq: u32,
+    },
+    /// Another tab hands over its token. The adapter has checked that it is of this session and this key.
+    Offered {
+        /// The number from [`Action::Ask`].
+        seq: u32,
+        /// Wall clock of its end.
+        ends: u64,
+        /// Milliseconds that it lives in all.
+        life: u64,
+        /// Wall clock of the absolute end of the session.
+        session_ends: u64,
+    },
+    /// The user did something in another tab, so many milliseconds ago.
+    Input {
+        /// Milliseconds.
+        age: u64,
+    },
+    /// The app signed the user out in another tab.
+    LoggedOut,
+    /// The service told another tab that there is no session.
+    NoSession,
+    /// Somebody signed in in another tab.
+    LoggedIn {
+        /// Whether it is the user whose tokens this tab holds.
+        same_user: bool,
+    },
+    /// Minting fails for another tab, so it would for this one.
+    Failing {
+        /// What fails.
+        problem: Problem,
+        /// Milliseconds until the next try.
+        retry_after: u64,
+        /// The server named that time.
+        told: bool,
+    },
+    /// Minting works again.
+    Recovered,
+}
+
+/// What the other tabs are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announcement {
+    /// The app signed the user out.
+    LoggedOut,
+    /// The service says that there is no session.
+    NoSession,
+    /// A sign-in was accepted.
+    LoggedIn,
+    /// A mint failed for a reason that all tabs share.
+    Failing {
+        /// What fails.
+        problem: Problem,
+        /// Milliseconds until the next try.
+        retry_after: u64,
+        /// The server named that time.
+        told: bool,
+    },
+    /// Minting works again.
+    Recovered,
 }
 
 /// How a mint ended.
@@ -101,9 +177,19 @@ pub enum Action {
         /// Seconds since the last user input, for `idle_for`.
         idle_for: u32,
     },
-    /// Stop waiting for a mint: it took too long or does not matter any more.
+    /// Ask the other tabs for a token, and for the lock of its key, before minting one. Ends with [`Action::Mint`],
+    /// [`Action::Hold`] or [`Action::CancelMint`] of the same number.
+    Ask {
+        /// Number of this request. Never reused.
+        seq: u32,
+        /// What to ask for.
+        key: u32,
+        /// The token must end after this wall clock.
+        after: u64,
+    },
+    /// Stop waiting for a mint, or for other tabs: it took too long or does not matter any more.
     CancelMint {
-        /// The number from [`Action::Mint`].
+        /// The number from [`Action::Mint`] or [`Action::Ask`].
         seq: u32,
     },
     /// Keep the token that mint `seq` just brought: it is the current one of its key.
@@ -142,6 +228,8 @@ pub enum Action {
     },
     /// Tell the app.
     Tell(Notice),
+    /// Tell the other tabs.
+    Announce(Announcement),
     /// Wake me up after so many milliseconds, in place of any earlier timer.
     SetTimer {
         /// At least 1.
@@ -223,6 +311,8 @@ pub enum Cause {
     Background,
     /// The page stood still, and what it knew of the session may be wrong.
     Restored,
+    /// Another tab had one.
+    Peer,
 }
 
 /// How the machine knows that there is no session.
@@ -234,4 +324,6 @@ pub enum SignOutReason {
     SessionEnded,
     /// The app signed out.
     LoggedOut,
+    /// In another tab the app signed out, or somebody else signed in.
+    Elsewhere,
 }

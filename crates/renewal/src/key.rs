@@ -36,21 +36,20 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// The token that a mint brought, or `None` if it has ended before it arrived.
+    /// The token of a flight that lives `life` milliseconds in all and ends at `ends`, in a session that ends at
+    /// `session`; `None` if it has ended before it arrived.
     pub(crate) fn new(
         flight: Flight,
-        expires_in: u32,
-        session_expires_in: u32,
+        life: u64,
+        ends: Clocks,
+        session: Clocks,
         now: Now,
     ) -> Option<Self> {
-        let life = u64::from(expires_in) * 1_000;
-        let ends = flight.started.after(life);
         if ends.passed(now.clocks()) {
             return None;
         }
         // A token that ends with the session cannot be followed by a longer one: ahead of its end there is nothing to gain.
-        let ends_with_session = u64::from(session_expires_in) * 1_000 <= life + SAME_END;
-        let ahead = if ends_with_session {
+        let ahead = if session.wall <= ends.wall.saturating_add(SAME_END) {
             0
         } else {
             let most = (life / AHEAD_SHARE).min(AHEAD_MAX);
@@ -60,21 +59,32 @@ impl Held {
         Some(Self {
             seq: flight.seq,
             ends,
-            renew_at: flight.started.after(life - ahead),
+            renew_at: ends.before(ahead),
             replaced_at,
         })
     }
 }
 
-/// A mint in flight.
+/// A token on its way: asked of the other tabs, then minted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flight {
     pub(crate) seq: u32,
-    /// The clocks just before the request was sent.
+    /// The clocks just before the request was sent; of the ask, before that.
     pub(crate) started: Clocks,
     /// The machine's attention count at that moment.
     pub(crate) attention: u32,
     pub(crate) cause: Cause,
+    /// While the other tabs are asked; the mint request is not sent yet.
+    pub(crate) asking: Option<Asking>,
+}
+
+/// How long the other tabs are waited for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asking {
+    /// Monotonic time at which this tab mints for itself.
+    pub(crate) until: u64,
+    /// Monotonic time at which it stops following tabs that say they mint, once one has said so.
+    pub(crate) follows_until: Option<u64>,
 }
 
 impl Key {

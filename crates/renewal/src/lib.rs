@@ -29,7 +29,9 @@
 //! 3. At most one mint per key is in flight. Its answer serves everybody who waits for that key.
 //! 4. Only `401 {"error":"login_required"}` signs out. Everything else that goes wrong is either a typed permanent
 //!    refusal of one key or a temporary failure with a back-off that all keys share.
-//! 5. Nobody waits longer than [`rules::WAIT`].
+//! 5. With other tabs around, one of them mints and the others take its token; whoever waits for one that does not come
+//!    up with it mints for itself a moment later.
+//! 6. Nobody waits longer than [`rules::WAIT`].
 //!
 //! Where to read: [`rules`] has every number with its reason, [`Event`] and [`Action`] are the whole interface, and
 //! `machine.rs` carries the rules out.
@@ -45,6 +47,8 @@ mod machine;
 pub mod rules;
 mod time;
 
-pub use event::{Action, Cause, Event, Notice, Outcome, Problem, SignOutReason};
+pub use event::{
+    Action, Announcement, Cause, Event, Notice, Outcome, Peer, Problem, SignOutReason,
+};
 pub use machine::Machine;
 pub use time::{Clocks, Now};

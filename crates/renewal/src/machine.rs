@@ -1,14 +1,16 @@
 //! The machine itself. Every event goes the same way: first what time alone has changed (`advance`), then the event,
 //! then whatever has to be started or given up because of both (`settle`), then the next timer (`arm`).
 
+mod peers;
+
 use alloc::vec::Vec;
 
 use crate::back_off::BackOff;
-use crate::event::{Action, Cause, Event, Notice, Outcome, Problem, SignOutReason};
-use crate::key::{Flight, Held, Key};
+use crate::event::{Action, Announcement, Cause, Event, Notice, Outcome, Problem, SignOutReason};
+use crate::key::{Asking, Flight, Held, Key};
 use crate::rules::{
-    ENDING_NOTICE, MINT_TIMEOUT, REFUSAL_MEMORY, REJECTED_AGAIN, SIGNED_OUT_MEMORY,
-    UNATTENDED_TRIES, WAIT,
+    ENDING_NOTICE, MINT_TIMEOUT, OFFER_WAIT, OFFER_WAIT_AHEAD, REFUSAL_MEMORY, REJECTED_AGAIN,
+    SIGNED_OUT_MEMORY, UNATTENDED_TRIES, WAIT,
 };
 use crate::time::{Clocks, Now};
 
@@ -18,6 +20,8 @@ const OTHER_SESSION: u64 = 60_000;
 /// Decides about the tokens of one browser tab.
 #[derive(Debug)]
 pub struct Machine {
+    /// Whether there may be other tabs to ask and to tell.
+    peers: bool,
     phase: Phase,
     keys: Vec<Key>,
     waiters: Vec<Waiter>,
@@ -47,7 +51,10 @@ enum Phase {
         until: u64,
     },
     /// The app signed out: a cookie that is still alive, because the request failed, must not bring tokens back.
-    LoggedOut,
+    LoggedOut {
+        /// In another tab.
+        elsewhere: bool,
+    },
     Disposed,
 }
 
@@ -58,14 +65,17 @@ struct Waiter {
     key: u32,
     /// The token that it must not be given.
     rejected: Option<u32>,
+    /// It wants proof that its sign-in works, so no other tab's word will do.
+    proof: bool,
     deadline: u64,
 }
 
 impl Machine {
-    /// A machine that knows nothing. Loading the page counts as user input: it followed from some.
+    /// A machine that knows nothing, without other tabs. Loading the page counts as user input: it followed from some.
     #[must_use]
     pub const fn new(now: Now) -> Self {
         Self {
+            peers: false,
             phase: Phase::Unknown,
             keys: Vec::new(),
             waiters: Vec::new(),
@@ -77,6 +87,15 @@ impl Machine {
             ending_told: false,
             timer: None,
             mono: now.mono,
+        }
+    }
+
+    /// As [`Machine::new`], with other tabs that may have what is needed.
+    #[must_use]
+    pub fn with_peers(now: Now) -> Self {
+        Self {
+            peers: true,
+            ..Self::new(now)
         }
     }
 
@@ -112,6 +131,7 @@ impl Machine {
                         id: waiter,
                         key,
                         rejected: None,
+                        proof: false,
                         deadline,
                     },
                     now,
@@ -124,6 +144,7 @@ impl Machine {
                         id: waiter,
                         key,
                         rejected: Some(seq),
+                        proof: false,
                         deadline,
                     },
                     now,
@@ -159,19 +180,26 @@ impl Machine {
                     self.forget(out);
                     self.phase = Phase::Unknown;
                     self.last_input = now.clocks();
+                    self.announce(Announcement::LoggedIn, out);
                 }
                 self.want(
                     Waiter {
                         id: waiter,
                         key,
                         rejected: None,
+                        proof: true,
                         deadline,
                     },
                     now,
                     out,
                 );
             }
-            Event::LoggedOut => self.sign_out(Phase::LoggedOut, SignOutReason::LoggedOut, out),
+            Event::LoggedOut => {
+                let phase = Phase::LoggedOut { elsewhere: false };
+                self.sign_out(phase, SignOutReason::LoggedOut, out);
+                self.announce(Announcement::LoggedOut, out);
+            }
+            Event::Peer(peer) => self.hear(peer, now, out),
             Event::Disposed => {
                 self.phase = Phase::Disposed;
                 self.fail_all(Problem::Disposed, out);
@@ -194,10 +222,12 @@ impl Machine {
             }
             if let Some(flight) = key
                 .flight
-                .filter(|f| f.started.mono + MINT_TIMEOUT <= now.mono)
+                .filter(|f| f.asking.is_none() && f.started.mono + MINT_TIMEOUT <= now.mono)
             {
                 key.flight = None;
-                overdue = overdue.max(Some(flight.started.mono));
+                overdue = overdue
+                    .filter(|other: &Clocks| other.mono >= flight.started.mono)
+                    .or(Some(flight.started));
                 out.push(Action::CancelMint { seq: flight.seq });
             }
         }
@@ -230,7 +260,7 @@ impl Machine {
     fn want(&mut self, waiter: Waiter, now: Now, out: &mut Vec<Action>) {
         let refusal = match self.phase {
             Phase::Disposed => Some(Problem::Disposed),
-            Phase::LoggedOut => Some(Problem::SignedOut),
+            Phase::LoggedOut { .. } => Some(Problem::SignedOut),
             Phase::NoSession { until } if now.mono < until => Some(Problem::SignedOut),
             Phase::NoSession { .. } | Phase::Unknown | Phase::SignedIn => None,
         };
@@ -274,25 +304,23 @@ impl Machine {
 
     fn finish(&mut self, seq: u32, outcome: Outcome, now: Now, out: &mut Vec<Action>) {
         // An answer of before a sign-out or a timeout finds no flight with its number, and ends here.
-        let Some(key) = self
-            .keys
-            .iter_mut()
-            .find(|k| k.flight.is_some_and(|f| f.seq == seq))
-        else {
+        let Some((key, flight)) = self.flight(seq).filter(|(_, f)| f.asking.is_none()) else {
             return;
         };
-        let Some(flight) = key.flight.take() else {
-            return;
-        };
-        let (id, started) = (key.id, flight.started.mono);
+        key.flight = None;
+        let (id, started) = (key.id, flight.started);
         match outcome {
             Outcome::Minted {
                 expires_in,
                 session_expires_in,
-            } => match Held::new(flight, expires_in, session_expires_in, now) {
-                Some(token) => self.hold(id, flight, token, session_expires_in, out),
-                None => self.fall_back(Problem::Unavailable, started, None, now, out),
-            },
+            } => {
+                let life = u64::from(expires_in) * 1_000;
+                let session = started.after(u64::from(session_expires_in) * 1_000);
+                match Held::new(flight, life, started.after(life), session, now) {
+                    Some(token) => self.hold(id, flight, token, session, flight.cause, out),
+                    None => self.fall_back(Problem::Unavailable, started, None, now, out),
+                }
+            }
             Outcome::Refused {
                 status: 401,
                 login_required: true,
@@ -309,6 +337,7 @@ impl Machine {
                     reason,
                     out,
                 );
+                self.announce(Announcement::NoSession, out);
             }
             Outcome::Refused {
                 status: 429,
@@ -344,10 +373,10 @@ impl Machine {
         id: u32,
         flight: Flight,
         token: Held,
-        session_expires_in: u32,
+        session: Clocks,
+        cause: Cause,
         out: &mut Vec<Action>,
     ) {
-        let session = flight.started.after(u64::from(session_expires_in) * 1_000);
         if self
             .session_ends
             .is_none_or(|before| session.mono > before + OTHER_SESSION)
@@ -384,10 +413,7 @@ impl Machine {
             key.unconfirmed = false;
         }
         out.push(Action::Tell(match self.phase {
-            Phase::SignedIn => Notice::Renewed {
-                key: id,
-                cause: flight.cause,
-            },
+            Phase::SignedIn => Notice::Renewed { key: id, cause },
             _ => Notice::SignedIn { key: id },
         }));
         self.phase = Phase::SignedIn;
@@ -397,14 +423,21 @@ impl Machine {
     fn fall_back(
         &mut self,
         problem: Problem,
-        started: u64,
+        started: Clocks,
         retry_after: Option<u64>,
         now: Now,
         out: &mut Vec<Action>,
     ) {
         let first = self.back_off.failures == 0;
-        self.back_off.failed(problem, started, retry_after, now);
+        self.back_off
+            .failed(problem, started.mono, retry_after, now);
         self.back_off.attention = self.attention;
+        let failing = Announcement::Failing {
+            problem,
+            retry_after: self.back_off.left(now.mono),
+            told: self.back_off.is_told(),
+        };
+        self.announce(failing, out);
         if first {
             out.push(Action::Tell(Notice::Degraded {
                 problem,
@@ -418,7 +451,22 @@ impl Machine {
         if self.back_off.failures > 0 {
             self.back_off = BackOff::NONE;
             out.push(Action::Tell(Notice::Recovered));
+            self.announce(Announcement::Recovered, out);
         }
+    }
+
+    fn announce(&self, what: Announcement, out: &mut Vec<Action>) {
+        if self.peers && self.phase != Phase::Disposed {
+            out.push(Action::Announce(what));
+        }
+    }
+
+    /// The key that the flight of that number is for.
+    fn flight(&mut self, seq: u32) -> Option<(&mut Key, Flight)> {
+        self.keys.iter_mut().find_map(|key| {
+            let flight = key.flight.filter(|flight| flight.seq == seq)?;
+            Some((key, flight))
+        })
     }
 
     fn sign_out(&mut self, phase: Phase, reason: SignOutReason, out: &mut Vec<Action>) {
@@ -452,9 +500,11 @@ impl Machine {
                     key.unconfirmed = position == used;
                 }
             }
-            // Somebody may have signed in elsewhere.
-            Phase::NoSession { .. } => self.phase = Phase::NoSession { until: now.mono },
-            Phase::Unknown | Phase::LoggedOut | Phase::Disposed => {}
+            // Somebody may sign in elsewhere meanwhile.
+            Phase::NoSession { .. } | Phase::LoggedOut { elsewhere: true } => {
+                self.phase = Phase::NoSession { until: now.mono };
+            }
+            Phase::Unknown | Phase::LoggedOut { elsewhere: false } | Phase::Disposed => {}
         }
     }
 
@@ -493,6 +543,21 @@ impl Machine {
     /// Starts the mints that are needed and possible, and gives up the callers who could only wait in vain.
     fn settle(&mut self, now: Now, out: &mut Vec<Action>) {
         let pause = self.back_off.left(now.mono);
+        let idle_for = seconds(self.last_input.age(now.clocks()));
+        for key in &mut self.keys {
+            if let Some(flight) = &mut key.flight
+                && flight.asking.is_some_and(|asking| asking.until <= now.mono)
+            {
+                flight.asking = None;
+                flight.started = now.clocks();
+                flight.attention = self.attention;
+                out.push(Action::Mint {
+                    seq: flight.seq,
+                    key: key.id,
+                    idle_for,
+                });
+            }
+        }
         let mut live = self.keys.iter().filter(|key| key.live()).count();
         for key in self.keys.iter_mut().filter(|key| key.flight.is_none()) {
             let others = live - usize::from(key.live());
@@ -517,18 +582,40 @@ impl Machine {
             }
             live += usize::from(!key.live());
             self.last_seq = self.last_seq.wrapping_add(1);
+            let seq = self.last_seq;
+            let of_key = |waiter: &&Waiter| waiter.key == key.id;
+            let proof = self.waiters.iter().filter(of_key).any(|w| w.proof);
+            let asking = (self.peers && !proof).then(|| {
+                let unhurried = matches!(cause, Cause::Ahead | Cause::Background);
+                let wait = if unhurried {
+                    OFFER_WAIT_AHEAD
+                } else {
+                    OFFER_WAIT
+                };
+                out.push(Action::Ask {
+                    seq,
+                    key: key.id,
+                    after: key.token.map_or(0, |token| token.ends.wall),
+                });
+                Asking {
+                    until: now.mono + wait,
+                    follows_until: None,
+                }
+            });
             key.flight = Some(Flight {
-                seq: self.last_seq,
+                seq,
                 started: now.clocks(),
                 attention: self.attention,
                 cause,
+                asking,
             });
-            let idle_for = seconds(self.last_input.age(now.clocks()));
-            out.push(Action::Mint {
-                seq: self.last_seq,
-                key: key.id,
-                idle_for,
-            });
+            if asking.is_none() {
+                out.push(Action::Mint {
+                    seq,
+                    key: key.id,
+                    idle_for,
+                });
+            }
         }
 
         let (keys, back_off) = (&self.keys, self.back_off);
@@ -565,7 +652,9 @@ impl Machine {
         };
         for key in &self.keys {
             match (key.flight, key.token) {
-                (Some(flight), _) => at(flight.started.mono + MINT_TIMEOUT),
+                (Some(flight), _) => at(flight
+                    .asking
+                    .map_or(flight.started.mono + MINT_TIMEOUT, |asking| asking.until)),
                 (None, Some(token)) => at(token.renew_at.mono),
                 (None, None) => {}
             }

@@ -44,6 +44,22 @@ pub const SIGNED_OUT_MEMORY: u64 = 2_000;
 /// A service that refuses the very token that replaced a refused one gets no third one within this time.
 pub const REJECTED_AGAIN: u64 = 10_000;
 
+/// Other tabs have this long to offer a token before a caller without one gets a mint of its own. They answer within a
+/// few milliseconds; a tab that is alone loses no more than this.
+pub const OFFER_WAIT: u64 = 8;
+
+/// The same while nobody waits for the token.
+pub const OFFER_WAIT_AHEAD: u64 = 200;
+
+/// Another tab that mints is given this long to come up with the token, …
+pub const FOLLOW: u64 = 1_200;
+
+/// … and this much more at random, so that not all who waited for a tab that hangs mint at the same moment.
+pub const FOLLOW_SPREAD: u64 = 300;
+
+/// However many tabs say that they mint, nobody follows them for longer.
+pub const FOLLOW_MAX: u64 = 4_000;
+
 /// [`Notice::Ending`] comes this long before the session's absolute end.
 ///
 /// [`Notice::Ending`]: crate::Notice::Ending

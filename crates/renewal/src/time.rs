@@ -49,6 +49,19 @@ impl Clocks {
         }
     }
 
+    /// The reading `span` milliseconds before this one.
+    pub(crate) const fn before(self, span: u64) -> Self {
+        Self {
+            mono: self.mono.saturating_sub(span),
+            wall: self.wall.saturating_sub(span),
+        }
+    }
+
+    /// The deadline at the wall clock `wall`, seen from this reading.
+    pub(crate) const fn until(self, wall: u64) -> Self {
+        self.after(wall.saturating_sub(self.wall))
+    }
+
     /// Whether this deadline has passed on either clock.
     #[must_use]
     pub const fn passed(self, now: Self) -> bool {
