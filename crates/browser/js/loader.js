@@ -1,10 +1,11 @@
 // Loads the wasm module: on first use, once for all managers of the page. A load that failed is tried again next time.
-import { Core, initSync } from "./bindings.js";
+import { initSync } from "./bindings.js";
+import { createCore } from "./core.js";
 import { TokenError } from "./errors.js";
 
 let loading;
 
-/** `compile` gives a promise of the compiled module; of several loaders of a page the first counts. The result gives the class `Core`. */
+/** `compile` gives a promise of the compiled module; of several loaders of a page the first counts. The result gives `createCore`. */
 export function loader(compile) {
   return () => {
     loading ??= start(compile).catch((error) => {
@@ -18,7 +19,7 @@ export function loader(compile) {
 async function start(compile) {
   if (typeof WebAssembly !== "object") throw new TokenError("wasm_missing");
   initSync({ module: await compile() });
-  return Core;
+  return createCore;
 }
 
 function explain(error) {

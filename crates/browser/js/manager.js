@@ -19,7 +19,7 @@ const ANSWERED = new Set(["network", "unavailable", "throttled", "not_allowed"])
 /** A timer's longest delay: beyond it browsers fire at once. */
 const LONGEST_DELAY = 0x7fffffff;
 
-/** `loadCore` gives the class `Core` of the wasm module. */
+/** `loadCore` gives `createCore`, once the wasm module is there. */
 export function createManager(options, loadCore) {
   const settings = readOptions(options);
   const { clock } = settings;
@@ -52,9 +52,7 @@ export function createManager(options, loadCore) {
   const refusals = [];
 
   const host = {
-    mono: () => clock.monotonic(),
-    wall: () => clock.now(),
-    random: () => Math.random(),
+    clock,
 
     mint(seq, key, idleFor) {
       const abort = new AbortController();
@@ -158,11 +156,11 @@ export function createManager(options, loadCore) {
   /** Gives the core; loads it the first time. */
   function ready() {
     starting ??= loadCore().then(
-      (Core) => {
+      (createCore) => {
         if (state === "disposed") return;
-        core = new Core(host, false);
+        core = createCore(host, false);
         presence = watchPresence(settings, core);
-        if (leaving) core.logged_out();
+        if (leaving) core.loggedOut();
       },
       (error) => {
         starting = undefined;
@@ -262,7 +260,7 @@ export function createManager(options, loadCore) {
       await ready();
       const user = await requests.login(credentials, signal);
       try {
-        await obtain(0, signal, (waiter) => core.logged_in(waiter, 0));
+        await obtain(0, signal, (waiter) => core.loggedIn(waiter, 0));
       } catch (error) {
         if (error.code !== "signed_out" || signedOutBecause === "logout") throw error;
         throw new TokenError("cookie_not_stored", { cause: error });
@@ -272,7 +270,7 @@ export function createManager(options, loadCore) {
 
     async logout() {
       if (state === "disposed") throw new TokenError("disposed");
-      if (core) core.logged_out();
+      if (core) core.loggedOut();
       else {
         leaving = true;
         state = "signedout";

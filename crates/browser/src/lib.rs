@@ -23,37 +23,13 @@ extern "C" {
     /// What the glue does for the machine. Its methods must not throw.
     pub type Host;
 
+    /// 0 for the monotonic clock, 1 for the wall clock, 2 for a uniform random number in `0..1`.
     #[wasm_bindgen(method)]
-    fn mono(this: &Host) -> f64;
-    #[wasm_bindgen(method)]
-    fn wall(this: &Host) -> f64;
-    /// A uniform random number in `0..1`.
-    #[wasm_bindgen(method)]
-    fn random(this: &Host) -> f64;
+    fn read(this: &Host, what: u32) -> f64;
 
+    /// Do something: `what` is a position in `ACTIONS` of `js/core.js`, which names the numbers that come with each.
     #[wasm_bindgen(method)]
-    fn ask(this: &Host, seq: u32, key: u32, after: f64);
-    #[wasm_bindgen(method)]
-    fn mint(this: &Host, seq: u32, key: u32, idle_for: u32);
-    #[wasm_bindgen(method)]
-    fn cancel(this: &Host, seq: u32);
-    #[wasm_bindgen(method)]
-    fn hold(this: &Host, key: u32, seq: u32, ends: f64, fresh_until: f64, session_ends: f64);
-    #[wasm_bindgen(method)]
-    fn drop(this: &Host, key: u32);
-    #[wasm_bindgen(method)]
-    fn answer(this: &Host, waiter: u32, key: u32);
-    #[wasm_bindgen(method)]
-    fn fail(this: &Host, waiter: u32, problem: u32, retry_after: f64);
-    /// `about` is a key, a problem, a reason or a number of seconds, `more` a cause or milliseconds.
-    #[wasm_bindgen(method)]
-    fn tell(this: &Host, notice: u32, about: u32, more: f64);
-    /// `what` is a position in `ANNOUNCEMENTS` of `js/tabs.js`; a problem and milliseconds come with failures only.
-    #[wasm_bindgen(method)]
-    fn announce(this: &Host, what: u32, problem: u32, millis: f64);
-    /// Milliseconds from now; 0 for no timer.
-    #[wasm_bindgen(method)]
-    fn timer(this: &Host, after: f64);
+    fn act(this: &Host, what: u32, a: f64, b: f64, c: f64, d: f64, e: f64);
 }
 
 #[cfg(target_family = "wasm")]
@@ -90,162 +66,17 @@ impl Core {
         }
     }
 
-    /// A caller wants the token of a key.
-    pub fn want(&self, waiter: u32, key: u32) {
-        self.on(Event::Wanted { waiter, key });
-    }
-
-    /// A service answered 401 to the token of mint `seq`.
-    pub fn rejected(&self, waiter: u32, key: u32, seq: u32) {
-        self.on(Event::Rejected { waiter, key, seq });
-    }
-
-    /// A caller went away.
-    pub fn abandon(&self, waiter: u32) {
-        self.on(Event::Abandoned { waiter });
-    }
-
-    /// The glue served the token of a key without asking, for the first time since it was minted.
-    pub fn served(&self, key: u32) {
-        self.on(Event::Served { key });
-    }
-
-    /// A mint brought a token. Both lifetimes are in seconds.
-    pub fn minted(&self, seq: u32, expires_in: u32, session_expires_in: u32) {
-        self.finish(
-            seq,
-            Outcome::Minted {
-                expires_in,
-                session_expires_in,
-            },
-        );
-    }
-
-    /// A mint brought anything else. `retry_after` is in milliseconds, negative for none.
-    pub fn refused(&self, seq: u32, status: u16, login_required: bool, retry_after: f64) {
-        let retry_after = (retry_after >= 0.0).then_some(millis(retry_after));
-        self.finish(
-            seq,
-            Outcome::Refused {
-                status,
-                login_required,
-                retry_after,
-            },
-        );
-    }
-
-    /// A mint brought no answer that could be read.
-    pub fn unreachable(&self, seq: u32, origin_refused: bool) {
-        self.finish(
-            seq,
-            if origin_refused {
-                Outcome::OriginRefused
-            } else {
-                Outcome::Unreachable
-            },
-        );
-    }
-
-    /// The timer fired.
-    pub fn tick(&self) {
-        self.on(Event::TimerFired);
-    }
-
-    /// The user did something.
-    pub fn input(&self) {
-        self.on(Event::Input);
-    }
-
-    /// The page is looked at again.
-    pub fn returned(&self) {
-        self.on(Event::Returned);
-    }
-
-    /// The page stands still from now on.
-    pub fn suspended(&self) {
-        self.on(Event::Suspended);
-    }
-
-    /// The network is back.
-    pub fn online(&self) {
-        self.on(Event::Online);
-    }
-
-    /// A sign-in was accepted.
-    pub fn logged_in(&self, waiter: u32, key: u32) {
-        self.on(Event::LoggedIn { waiter, key });
-    }
-
-    /// The app signed out.
-    pub fn logged_out(&self) {
-        self.on(Event::LoggedOut);
-    }
-
-    /// This tab has the lock of the key that it asks for.
-    pub fn led(&self, seq: u32) {
-        self.on(Event::Peer(Peer::Led { seq }));
-    }
-
-    /// Another tab mints what this one asks for.
-    pub fn behind(&self, seq: u32) {
-        self.on(Event::Peer(Peer::Behind { seq }));
-    }
-
-    /// Another tab handed over its token. Wall clock, milliseconds, wall clock.
-    pub fn offered(&self, seq: u32, ends: f64, life: f64, session_ends: f64) {
-        self.on(Event::Peer(Peer::Offered {
-            seq,
-            ends: millis(ends),
-            life: millis(life),
-            session_ends: millis(session_ends),
-        }));
-    }
-
-    /// The user did something in another tab, `age` milliseconds ago.
-    pub fn peer_input(&self, age: f64) {
-        self.on(Event::Peer(Peer::Input { age: millis(age) }));
-    }
-
-    /// Another tab signed out, or was told that there is no session.
-    pub fn peer_signed_out(&self, by_app: bool) {
-        self.on(Event::Peer(if by_app {
-            Peer::LoggedOut
-        } else {
-            Peer::NoSession
-        }));
-    }
-
-    /// Somebody signed in in another tab.
-    pub fn peer_signed_in(&self, same_user: bool) {
-        self.on(Event::Peer(Peer::LoggedIn { same_user }));
-    }
-
-    /// Minting fails for another tab, which tries again in `left` milliseconds; `told` if the server named that time.
-    pub fn peer_failed(&self, problem: u32, left: f64, told: bool) {
-        if let Some(problem) = shared_problem(problem) {
-            self.on(Event::Peer(Peer::Failing {
-                problem,
-                retry_after: millis(left),
-                told,
-            }));
+    /// Something happened: `kind` is a position in `EVENTS` of `js/core.js`, which names the numbers that come with each.
+    /// One function for all of them, since each one that wasm exports costs an app some 200 bytes of download.
+    pub fn on(&self, kind: u32, a: f64, b: f64, c: f64, d: f64) {
+        if let Some(event) = event(kind, a, b, c, d) {
+            self.carry(event);
         }
     }
+}
 
-    /// Minting works again for another tab.
-    pub fn peer_recovered(&self) {
-        self.on(Event::Peer(Peer::Recovered));
-    }
-
-    /// The app is done.
-    pub fn dispose(&self) {
-        self.on(Event::Disposed);
-    }
-
-    fn finish(&self, seq: u32, outcome: Outcome) {
-        self.on(Event::MintFinished { seq, outcome });
-    }
-
-    fn on(&self, event: Event) {
+impl Core {
+    fn carry(&self, event: Event) {
         // Nothing borrows the machine across a call into JavaScript, so this cannot fail.
         let Ok(mut machine) = self.machine.try_borrow_mut() else {
             return;
@@ -258,12 +89,75 @@ impl Core {
     }
 }
 
+/// What the numbers from JavaScript mean. None are negative; nonsense becomes 0 or the largest number.
+fn event(kind: u32, a: f64, b: f64, c: f64, d: f64) -> Option<Event> {
+    let (x, y, z) = (a as u32, b as u32, c as u32);
+    Some(match kind {
+        0 => Event::Wanted { waiter: x, key: y },
+        1 => Event::Rejected {
+            waiter: x,
+            key: y,
+            seq: z,
+        },
+        2 => Event::Abandoned { waiter: x },
+        3 => Event::Served { key: x },
+        4 => finished(
+            x,
+            Outcome::Minted {
+                expires_in: y,
+                session_expires_in: z,
+            },
+        ),
+        5 => finished(
+            x,
+            Outcome::Refused {
+                status: b as u16,
+                login_required: c > 0.0,
+                retry_after: (d >= 0.0).then_some(millis(d)),
+            },
+        ),
+        6 if b > 0.0 => finished(x, Outcome::OriginRefused),
+        6 => finished(x, Outcome::Unreachable),
+        7 => Event::TimerFired,
+        8 => Event::Input,
+        9 => Event::Returned,
+        10 => Event::Suspended,
+        11 => Event::Online,
+        12 => Event::LoggedIn { waiter: x, key: y },
+        13 => Event::LoggedOut,
+        14 => Event::Disposed,
+        15 => Event::Peer(Peer::Led { seq: x }),
+        16 => Event::Peer(Peer::Behind { seq: x }),
+        17 => Event::Peer(Peer::Offered {
+            seq: x,
+            ends: millis(b),
+            life: millis(c),
+            session_ends: millis(d),
+        }),
+        18 => Event::Peer(Peer::Input { age: millis(a) }),
+        19 if a > 0.0 => Event::Peer(Peer::LoggedOut),
+        19 => Event::Peer(Peer::NoSession),
+        20 => Event::Peer(Peer::LoggedIn { same_user: a > 0.0 }),
+        21 => Event::Peer(Peer::Failing {
+            problem: shared_problem(x)?,
+            retry_after: millis(b),
+            told: c > 0.0,
+        }),
+        22 => Event::Peer(Peer::Recovered),
+        _ => return None,
+    })
+}
+
+const fn finished(seq: u32, outcome: Outcome) -> Event {
+    Event::MintFinished { seq, outcome }
+}
+
 fn now(host: &Host) -> Now {
     // `Math.random()` times 2^32 fits by definition; `as` saturates.
     Now {
-        mono: millis(host.mono()),
-        wall: millis(host.wall()),
-        dice: (host.random() * 4_294_967_296.0) as u32,
+        mono: millis(host.read(0)),
+        wall: millis(host.read(1)),
+        dice: (host.read(2) * 4_294_967_296.0) as u32,
     }
 }
 
@@ -273,44 +167,50 @@ fn millis(value: f64) -> u64 {
 }
 
 fn carry_out(host: &Host, action: Action) {
-    match action {
-        Action::Ask { seq, key, after } => host.ask(seq, key, after as f64),
-        Action::Mint { seq, key, idle_for } => host.mint(seq, key, idle_for),
-        Action::CancelMint { seq } => host.cancel(seq),
+    let (what, [a, b, c, d, e]) = encode(action);
+    host.act(what, a, b, c, d, e);
+}
+
+/// An action in numbers, for `ACTIONS` of `js/core.js`.
+fn encode(action: Action) -> (u32, [f64; 5]) {
+    let (what, a, b, c, d, e) = match action {
+        Action::Mint { seq, key, idle_for } => (0, seq, key, u64::from(idle_for), 0, 0),
+        Action::Ask { seq, key, after } => (1, seq, key, after, 0, 0),
+        Action::CancelMint { seq } => (2, seq, 0, 0, 0, 0),
         Action::Hold {
             key,
             seq,
             ends,
             fresh_until,
             session_ends,
-        } => {
-            host.hold(
-                key,
-                seq,
-                ends.wall as f64,
-                fresh_until as f64,
-                session_ends as f64,
-            );
-        }
-        Action::Drop { key } => host.drop(key),
-        Action::Answer { waiter, key } => host.answer(waiter, key),
+        } => (3, key, seq, ends.wall, fresh_until, session_ends),
+        Action::Drop { key } => (4, key, 0, 0, 0, 0),
+        Action::Answer { waiter, key } => (5, waiter, key, 0, 0, 0),
         Action::Fail {
             waiter,
             problem,
             retry_after,
-        } => {
-            host.fail(waiter, problem_code(problem), retry_after as f64);
+        } => (6, waiter, problem_code(problem), retry_after, 0, 0),
+        Action::Tell(notice) => {
+            let (notice, about, more) = notice_code(notice);
+            (7, notice, about, more, 0, 0)
         }
-        Action::Tell(notice) => tell(host, notice),
-        Action::Announce(what) => announce(host, what),
-        Action::SetTimer { after } => host.timer(after as f64),
-        Action::ClearTimer => host.timer(0.0),
-    }
+        Action::Announce(what) => {
+            let (what, problem, millis) = announcement_code(what);
+            (8, what, problem, millis, 0, 0)
+        }
+        Action::SetTimer { after } => return (9, [after as f64, 0.0, 0.0, 0.0, 0.0]),
+        Action::ClearTimer => (9, 0, 0, 0, 0, 0),
+    };
+    (
+        what,
+        [f64::from(a), f64::from(b), c as f64, d as f64, e as f64],
+    )
 }
 
 /// The numbers are the positions in `ANNOUNCEMENTS` of `js/tabs.js`.
-fn announce(host: &Host, what: Announcement) {
-    let (what, problem, millis) = match what {
+fn announcement_code(what: Announcement) -> (u32, u32, u64) {
+    match what {
         Announcement::LoggedOut => (0, 0, 0),
         Announcement::NoSession => (1, 0, 0),
         Announcement::LoggedIn => (2, 0, 0),
@@ -320,24 +220,22 @@ fn announce(host: &Host, what: Announcement) {
             told,
         } => (3 + u32::from(told), problem_code(problem), retry_after),
         Announcement::Recovered => (5, 0, 0),
-    };
-    host.announce(what, problem, millis as f64);
+    }
 }
 
 /// The numbers are the positions in `NOTICES` of `js/manager.js`.
-fn tell(host: &Host, notice: Notice) {
-    let (code, about, more) = match notice {
-        Notice::SignedIn { key } => (0, key, 0.0),
+fn notice_code(notice: Notice) -> (u32, u32, u64) {
+    match notice {
+        Notice::SignedIn { key } => (0, key, 0),
         Notice::Renewed { key, cause } => (1, key, cause_code(cause)),
-        Notice::SignedOut { reason } => (2, reason_code(reason), 0.0),
+        Notice::SignedOut { reason } => (2, reason_code(reason), 0),
         Notice::Degraded {
             problem,
             retry_after,
-        } => (3, problem_code(problem), retry_after as f64),
-        Notice::Recovered => (4, 0, 0.0),
-        Notice::Ending { seconds } => (5, seconds, 0.0),
-    };
-    host.tell(code, about, more);
+        } => (3, problem_code(problem), retry_after),
+        Notice::Recovered => (4, 0, 0),
+        Notice::Ending { seconds } => (5, seconds, 0),
+    }
 }
 
 /// The numbers are the positions in `PROBLEMS` of `js/errors.js`.
@@ -368,14 +266,14 @@ const fn shared_problem(code: u32) -> Option<Problem> {
 }
 
 /// The numbers are the positions in `CAUSES` of `js/manager.js`.
-const fn cause_code(cause: Cause) -> f64 {
+const fn cause_code(cause: Cause) -> u64 {
     match cause {
-        Cause::Caller => 0.0,
-        Cause::Ahead => 1.0,
-        Cause::Rejected => 2.0,
-        Cause::Background => 3.0,
-        Cause::Restored => 4.0,
-        Cause::Peer => 5.0,
+        Cause::Caller => 0,
+        Cause::Ahead => 1,
+        Cause::Rejected => 2,
+        Cause::Background => 3,
+        Cause::Restored => 4,
+        Cause::Peer => 5,
     }
 }
 

@@ -371,7 +371,7 @@ impl World {
                 }
             }
             Action::Tell(_) => {}
-            Action::Ask { .. } | Action::Announce(_) => panic!("it has no other tabs"),
+            Action::Ask { .. } | Action::Announce(_) => unreachable!("it has no other tabs"),
             Action::SetTimer { after } => {
                 assert!(after > 0);
                 self.timer = Some(self.now.mono + after);

@@ -765,9 +765,9 @@ fn step(tabs: usize) -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (tab.clone(), 0_u32..2).prop_map(|(tab, key)| Step::Want(tab, key)),
         6 => prop_oneof![0_u64..20, 0_u64..2_000, 0_u64..200_000].prop_map(Step::Pass),
-        20 => any.clone().prop_map(Step::Deliver),
-        1 => any.clone().prop_map(Step::Lose),
-        1 => any.clone().prop_map(Step::Double),
+        20 => any.prop_map(Step::Deliver),
+        1 => any.prop_map(Step::Lose),
+        1 => any.prop_map(Step::Double),
         10 => (any, prop::bool::weighted(0.8)).prop_map(|(n, well)| Step::Serve(n, well)),
         1 => tab.clone().prop_map(Step::Freeze),
         2 => tab.clone().prop_map(Step::Resume),
