@@ -167,45 +167,46 @@ fn millis(value: f64) -> u64 {
 }
 
 fn carry_out(host: &Host, action: Action) {
-    let (what, [a, b, c, d, e]) = encode(action);
+    let (what, numbers) = encode(action);
+    let [a, b, c, d, e] = numbers.map(|number| number as f64);
     host.act(what, a, b, c, d, e);
 }
 
 /// An action in numbers, for `ACTIONS` of `js/core.js`.
-fn encode(action: Action) -> (u32, [f64; 5]) {
-    let (what, a, b, c, d, e) = match action {
-        Action::Mint { seq, key, idle_for } => (0, seq, key, u64::from(idle_for), 0, 0),
-        Action::Ask { seq, key, after } => (1, seq, key, after, 0, 0),
-        Action::CancelMint { seq } => (2, seq, 0, 0, 0, 0),
+fn encode(action: Action) -> (u32, [u64; 5]) {
+    let few = |a: u32, b: u32, c: u64| [a.into(), b.into(), c, 0, 0];
+    match action {
+        Action::Mint { seq, key, idle_for } => (0, few(seq, key, idle_for.into())),
+        Action::Ask { seq, key, after } => (1, few(seq, key, after)),
+        Action::CancelMint { seq } => (2, few(seq, 0, 0)),
         Action::Hold {
             key,
             seq,
             ends,
             fresh_until,
             session_ends,
-        } => (3, key, seq, ends.wall, fresh_until, session_ends),
-        Action::Drop { key } => (4, key, 0, 0, 0, 0),
-        Action::Answer { waiter, key } => (5, waiter, key, 0, 0, 0),
+        } => {
+            let (key, seq) = (key.into(), seq.into());
+            (3, [key, seq, ends.wall, fresh_until, session_ends])
+        }
+        Action::Drop { key } => (4, few(key, 0, 0)),
+        Action::Answer { waiter, key } => (5, few(waiter, key, 0)),
         Action::Fail {
             waiter,
             problem,
             retry_after,
-        } => (6, waiter, problem_code(problem), retry_after, 0, 0),
+        } => (6, few(waiter, problem_code(problem), retry_after)),
         Action::Tell(notice) => {
             let (notice, about, more) = notice_code(notice);
-            (7, notice, about, more, 0, 0)
+            (7, few(notice, about, more))
         }
         Action::Announce(what) => {
             let (what, problem, millis) = announcement_code(what);
-            (8, what, problem, millis, 0, 0)
+            (8, few(what, problem, millis))
         }
-        Action::SetTimer { after } => return (9, [after as f64, 0.0, 0.0, 0.0, 0.0]),
-        Action::ClearTimer => (9, 0, 0, 0, 0, 0),
-    };
-    (
-        what,
-        [f64::from(a), f64::from(b), c as f64, d as f64, e as f64],
-    )
+        Action::SetTimer { after } => (9, [after, 0, 0, 0, 0]),
+        Action::ClearTimer => (9, [0; 5]),
+    }
 }
 
 /// The numbers are the positions in `ANNOUNCEMENTS` of `js/tabs.js`.
