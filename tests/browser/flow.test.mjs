@@ -100,6 +100,31 @@ test("c135_the_token_is_in_no_storage_and_no_property_of_the_window", async () =
   await context.close();
 });
 
+test("c143_no_text_becomes_markup_or_script_in_the_apps_pages", async () => {
+  const context = await browser.newContext();
+  const page = await signedIn(context);
+  await page.see("notes-list");
+  const refused = await page.evaluate(() => {
+    const image = "<img src=x onerror=alert(1)>";
+    const attempts = {
+      markup: () => (document.body.innerHTML = image),
+      script: () => (document.createElement("script").text = "alert(1)"),
+      policy: () => globalThis.trustedTypes.createPolicy("mine", { createHTML: (text) => text }),
+    };
+    const fails = (attempt) => {
+      try {
+        attempt();
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    return Object.keys(attempts).filter((name) => fails(attempts[name]));
+  });
+  assert.deepEqual(refused, ["markup", "script", "policy"]);
+  await context.close();
+});
+
 test("a 15 second token is renewed in use, and the timeline shows it", async () => {
   const context = await browser.newContext();
   const page = await signedIn(context);

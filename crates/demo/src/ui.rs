@@ -54,7 +54,7 @@ fn security_headers(api: &str) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>>
     let policy = format!(
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
          font-src 'self'; connect-src 'self' {api}; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; \
-         form-action 'self'"
+         form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
     );
     let fixed = [
         ("cross-origin-opener-policy", "same-origin"),

@@ -56,7 +56,7 @@ async fn c143_every_answer_comes_with_a_strict_policy() {
             policy,
             "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
              font-src 'self'; connect-src 'self' http://api.app.localhost:4181; base-uri 'none'; object-src 'none'; \
-             frame-ancestors 'none'; form-action 'self'"
+             frame-ancestors 'none'; form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
         );
         assert_eq!(
             answer.header("cross-origin-opener-policy"),
