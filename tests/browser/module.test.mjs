@@ -43,7 +43,7 @@ beforeEach(async () => {
 const TOKEN = "/iam/oauth/token";
 
 test("c136_a_thousand_callers_share_one_mint_without_a_preflight", async () => {
-  const before = iam.mints();
+  const [before, from] = [iam.mints(), iam.log.lines.length];
   const result = await page.evaluate(async (api) => {
     const { createTokenManager } = await import("/pkg/index.js");
     const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
@@ -52,6 +52,8 @@ test("c136_a_thousand_callers_share_one_mint_without_a_preflight", async () => {
     return { different: new Set(tokens).size, shape: /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(tokens[0]) };
   }, api);
   assert.deepEqual(result, { different: 1, shape: true });
+  // The log is written after the answer.
+  await iam.log.line(/outcome="?minted/, { from });
   assert.equal(iam.mints() - before, 1, "in the service's own log");
   assert.equal(proxy.count("POST", TOKEN), 1);
   assert.equal(proxy.count("OPTIONS", TOKEN), 0);

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::App;
+use crate::logging;
 use crate::metrics::{self, State as Now};
 use crate::tls::Tls;
 
@@ -138,6 +139,7 @@ async fn metrics(State(admin): State<Admin>) -> Response {
     let now = Now {
         connections: admin.status.connections(),
         places: admin.status.places(),
+        log_lines_dropped: logging::dropped_lines(),
         mint_limits: admin.app.mint_limits.entries(),
         draining: admin.status.is_draining(),
         tls: admin.status.tls().map(|tls| tls.state()),

@@ -1,13 +1,19 @@
 //! Logs: one stream on standard error, as text or JSON.
 //!
+//! A thread of its own writes, so that no request waits for whoever reads: a pipe that nobody empties would stop the
+//! service. When [`MAX_LINES`] wait, further ones are dropped and counted; what must not be lost is in the audit trail.
+//!
 //! Secrets stay out by construction, not by searching for them: nothing here or in the endpoints logs a header, a body
 //! or a query; types that hold secrets print themselves redacted; and other crates' records below `info` are dropped
 //! whatever the filter says, because HTTP libraries write headers there.
 
 use std::fmt;
+use std::io;
 use std::panic;
+use std::sync::OnceLock;
 
 use tracing::{Level, Subscriber};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{ParseError, filter_fn};
 use tracing_subscriber::fmt::{self as log_fmt, MakeWriter};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -15,6 +21,24 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::{LogConfig, LogFormat};
+
+/// Lines that may wait to be written, some 5 MB.
+const MAX_LINES: usize = 1 << 14;
+
+/// Lines that were dropped since the process began.
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Writes what is left of the log when it is dropped; gives up after a second, when nobody reads.
+#[must_use]
+pub struct Log {
+    _writer: WorkerGuard,
+}
+
+/// Lines of the log that this process has dropped.
+pub fn dropped_lines() -> u64 {
+    let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
+    u64::try_from(dropped).unwrap_or(u64::MAX)
+}
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +52,23 @@ pub enum LoggingError {
 }
 
 /// Sets logging up for the whole process, and has panics logged.
-pub fn init(config: &LogConfig) -> Result<(), LoggingError> {
-    subscriber(config, std::io::stderr)?.try_init()?;
+pub fn init(config: &LogConfig) -> Result<Log, LoggingError> {
+    let (lines, log) = in_the_background(io::stderr(), MAX_LINES);
+    let dropped = lines.error_counter();
+    subscriber(config, lines)?.try_init()?;
+    let _ = DROPPED.set(dropped);
     log_panics();
-    Ok(())
+    Ok(log)
+}
+
+/// Lines that came together are written together.
+fn in_the_background(to: impl io::Write + Send + 'static, max_lines: usize) -> (NonBlocking, Log) {
+    let (lines, writer) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(max_lines)
+        .thread_name("log")
+        .finish(io::BufWriter::new(to));
+    (lines, Log { _writer: writer })
 }
 
 fn subscriber<W>(
@@ -88,20 +125,20 @@ impl fmt::Display for Printable<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, mpsc};
 
     use super::*;
 
     #[derive(Clone, Default)]
     struct Buffer(Arc<Mutex<Vec<u8>>>);
 
-    impl std::io::Write for Buffer {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    impl io::Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
-        fn flush(&mut self) -> std::io::Result<()> {
+        fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }
@@ -116,6 +153,43 @@ mod tests {
         let subscriber = subscriber(&config, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, work);
         String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// A pipe that is full until it is told otherwise.
+    struct Stalled(mpsc::Receiver<()>, Buffer);
+
+    impl io::Write for Stalled {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn who_does_not_read_the_log_stops_nobody_and_loses_the_last_lines() {
+        let (go_on, stalled) = mpsc::channel();
+        let read = Buffer::default();
+        let (lines, log) = in_the_background(Stalled(stalled, read.clone()), 10);
+        let dropped = lines.error_counter();
+        let config = LogConfig::default();
+        tracing::subscriber::with_default(subscriber(&config, lines).unwrap(), || {
+            for number in 0..2000 {
+                tracing::info!(target: "sessionmint_iam", number, "{}", "x".repeat(100));
+            }
+        });
+        assert!(dropped.dropped_lines() > 1000);
+        drop(go_on);
+        drop(log);
+        let read = String::from_utf8(read.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(read.lines().count() + dropped.dropped_lines(), 2000);
+        assert!(
+            read.contains("number=0\n") && read.ends_with('\n'),
+            "{read}"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! address or an origin; those are in the log. The names are an interface: dashboards and alerts in `ops/` use them.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
@@ -90,6 +90,7 @@ struct StateMetrics {
     key_age: Gauge<f64, AtomicU64>,
     draining: Gauge,
     places: Gauge,
+    log_lines_dropped: Counter,
     limiters: Family<TableLabel, Gauge>,
     certificate_not_after: Gauge,
     certificate_refused: Gauge,
@@ -104,6 +105,8 @@ pub struct State {
     pub places: usize,
     /// Sessions whose mints are counted at the moment.
     pub mint_limits: usize,
+    /// Lines of the log that were dropped.
+    pub log_lines_dropped: u64,
     /// Whether the service is stopping.
     pub draining: bool,
     /// The TLS certificate of the listener.
@@ -230,6 +233,11 @@ impl Metrics {
             state.certificate_not_after.clone(),
         );
         registry.register(
+            "log_lines_dropped",
+            "Lines of the log that nobody read in time",
+            state.log_lines_dropped.clone(),
+        );
+        registry.register(
             "tls_certificate_refused",
             "1 while the certificate in the files cannot be used and an older one is",
             state.certificate_refused.clone(),
@@ -315,6 +323,8 @@ impl Metrics {
         };
         set(&self.state.connections, state.connections);
         set(&self.state.places, state.places);
+        let dropped = self.state.log_lines_dropped.inner();
+        dropped.store(state.log_lines_dropped, Ordering::Relaxed);
         let limiter = |table| self.state.limiters.get_or_create(&TableLabel { table });
         set(&limiter("mints"), state.mint_limits);
         set(&self.state.draining, usize::from(state.draining));

@@ -8,6 +8,7 @@ mod certificate;
 mod connection;
 mod files;
 mod keys;
+mod log;
 mod purge;
 mod signals;
 mod start;

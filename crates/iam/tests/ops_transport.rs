@@ -8,10 +8,11 @@
 
 mod ops_support;
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Command, Stdio};
 
-use ops_support::Server;
-use ops_support::service::{ORIGIN, PASSWORD, folder, login, mint, serve};
+use ops_support::service::{App, ORIGIN, PASSWORD, folder, login, mint, serve};
+use ops_support::{Server, command};
 
 /// All that comes back on a connection where this is said, until the service closes it. A reset, which is what a peer
 /// gets that goes on talking, is an end too.
@@ -255,4 +256,35 @@ fn c152_oversized_headers_and_addresses_end_in_a_clean_refusal() {
     bystander.read_to_string(&mut answer).unwrap();
     assert_eq!(status(&answer), 200);
     server.stop();
+}
+
+/// The pipe of a supervisor that hangs takes some 300 lines, and each mint is one.
+#[test]
+fn a_log_that_nobody_reads_stops_nobody_and_is_whole_afterwards() {
+    let folder = folder();
+    let mut child = command(folder.path())
+        .args(["serve", "--config", "iam.toml"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("listening on http://") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    let (_, address) = line.split_once("listening on http://").unwrap();
+    let address = address.split_whitespace().next().unwrap().parse().unwrap();
+    let app = App(address);
+    let cookie = app.login("ann", PASSWORD).unwrap().session();
+    let statuses = (0..500).map(|_| app.mint(&cookie, "").unwrap().status);
+    assert!(statuses.into_iter().all(|status| status == 200));
+
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(rest.matches("outcome=minted").count(), 500);
+    assert!(rest.ends_with("all requests are finished\n"), "{rest}");
 }

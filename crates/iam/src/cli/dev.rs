@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sessionmint_iam::config::{Database, Partial};
 use sessionmint_iam::login::Hasher;
 use sessionmint_iam::serve::{Ended, listen as bind, start};
-use sessionmint_iam::{Clock as _, Random as _, SystemClock, SystemRandom, logging, random};
+use sessionmint_iam::{Clock as _, Random as _, SystemClock, SystemRandom, random};
 use sessionmint_oauth::session_grant::TTL_SECS;
 use sessionmint_oauth::{BrowserClient, ClientId, Issuer, Scope, UserId};
 use sessionmint_store::{
@@ -46,12 +46,8 @@ pub(super) struct DevClient {
     scope: Option<Scope>,
 }
 
-/// Sets everything up and serves.
-pub(super) async fn run(
-    common: &Common,
-    listen: Option<String>,
-    wanted: DevClient,
-) -> Result<Ended, CliError> {
+/// What is set by the environment and the command line, as far as it fits.
+pub(super) fn settings(common: &Common, listen: Option<String>) -> Result<Partial, CliError> {
     let chosen_address = listen.is_some();
     let mut settings = common.load(listen)?;
     if !chosen_address {
@@ -67,7 +63,11 @@ pub(super) async fn run(
     if settings.tls.is_some() {
         return Err("--dev speaks plain http to this machine alone; take the [tls] settings out of the environment".into());
     }
-    logging::init(&settings.log)?;
+    Ok(settings)
+}
+
+/// Sets everything up and serves.
+pub(super) async fn run(mut settings: Partial, wanted: DevClient) -> Result<Ended, CliError> {
     let listener = bind(settings.listen).await.map_err(|error| {
         format!(
             "{error}; to use another port: --listen 127.0.0.1:PORT, and the same port in the app"

@@ -30,21 +30,30 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        let ended = if self.dev {
-            runtime.block_on(dev::run(common, self.listen, self.dev_client))
+        // Dropped last, also by a panic: the log is written to its end.
+        if self.dev {
+            let settings = dev::settings(common, self.listen)?;
+            let _log = logging::init(&settings.log)?;
+            to_the_end(dev::run(settings, self.dev_client))
         } else {
             let config = common.load(self.listen)?.complete();
-            runtime.block_on(run(config.map_err(|error| hint(common, error))?))
-        };
-        // Connections that were cut off hold the service; they end here, and with the last of them the store is closed.
-        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-        match ended? {
-            Ended::Drained => Ok(()),
-            Ended::CutOff => Err("some requests were cut off".into()),
+            let config = config.map_err(|error| hint(common, error))?;
+            let _log = logging::init(&config.log)?;
+            to_the_end(run(config))
         }
+    }
+}
+
+fn to_the_end(service: impl Future<Output = Result<Ended, CliError>>) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(service);
+    // Connections that were cut off hold the service; they end here, and with the last of them the store is closed.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match ended? {
+        Ended::Drained => Ok(()),
+        Ended::CutOff => Err("some requests were cut off".into()),
     }
 }
 
@@ -57,7 +66,6 @@ fn hint(common: &Common, error: ConfigErrors) -> CliError {
 }
 
 async fn run(config: Config) -> Result<Ended, CliError> {
-    logging::init(&config.log)?;
     let store = Arc::new(open_database(&config.database, Missing::Create)?);
     let listener = listen(config.listen).await?;
     Ok(start(config, listener, store).await?)

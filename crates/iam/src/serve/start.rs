@@ -7,7 +7,7 @@ use sessionmint_store::{OpenError, SqliteStore, Store, StoreError};
 use tokio::net::TcpListener;
 
 use super::signals::Hangup;
-use super::{Ended, Signals, admin, certificate, keys, purge, serve};
+use super::{Ended, Signals, admin, certificate, keys, log, purge, serve};
 use crate::admin::{Status, router};
 use crate::config::Config;
 use crate::login::hasher::HasherError;
@@ -112,6 +112,7 @@ pub async fn start(
         .await?;
     let purge = tokio::spawn(purge::purge_sessions(Arc::clone(&app)));
     let keys = tokio::spawn(keys::refresh_keys(Arc::clone(&app)));
+    let log = tokio::spawn(log::tell_of_dropped_lines());
 
     let status = Arc::new(Status::new(tls.as_ref().map(|(tls, _)| Arc::clone(tls))));
     let (scheme, certificate) = match tls {
@@ -138,6 +139,7 @@ pub async fn start(
     let ended = serve(listener, http::router(app), signals, &status).await;
     purge.abort();
     keys.abort();
+    log.abort();
     if let Some(certificate) = certificate {
         certificate.abort();
     }
