@@ -14,10 +14,11 @@ use axum::http::{Request, StatusCode, header};
 use clap::{Args, ValueEnum};
 use http_body_util::BodyExt as _;
 use sessionmint_iam::config::Database;
+use sessionmint_iam::logging::{self, Log};
 use sessionmint_iam::login::{AuthenticateError, Authenticated, Authenticator, Credentials};
 use sessionmint_iam::metrics::Metrics;
 use sessionmint_iam::random::{Random, RandomError};
-use sessionmint_iam::{App, Config, ManualClock, logging};
+use sessionmint_iam::{App, Config, ManualClock};
 use sessionmint_oauth::Timestamp;
 use sessionmint_store::SqliteStore;
 use tokio::runtime::Runtime;
@@ -74,7 +75,7 @@ fn region_that_counts(calls: &mut dyn FnMut() -> Result<()>) -> Result<()> {
 fn mint(runtime: &Runtime, times: usize) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let cookies = seed::fill_for_count(folder.path(), SESSIONS, ORIGIN, RESOURCE)?;
-    let router = runtime.block_on(service(folder.path()))?;
+    let (router, _log) = runtime.block_on(service(folder.path()))?;
     let requests = |count: usize| -> Result<Vec<Request<Body>>> {
         let values = cookies.as_bytes().chunks_exact(COOKIE_LEN).cycle();
         values.take(count).map(request).collect()
@@ -119,11 +120,11 @@ fn request(cookie: &[u8]) -> Result<Request<Body>> {
 }
 
 /// The service as the binary puts it together.
-async fn service(folder: &Path) -> Result<Router> {
+async fn service(folder: &Path) -> Result<(Router, Log)> {
     let file = folder.join(seed::DATABASE);
     let mut config = Config::new(ISSUER.parse()?, Database::Sqlite(file.clone()));
     config.sessions.mints_per_minute = 100_000;
-    logging::init(&config.log)?;
+    let log = logging::init(&config.log)?;
     let store = SqliteStore::open(file)?;
     let metrics = Arc::new(Metrics::new());
     store.observe(Arc::new(metrics.store_observer()));
@@ -135,7 +136,7 @@ async fn service(folder: &Path) -> Result<Router> {
         .metrics(metrics)
         .build()
         .await?;
-    Ok(sessionmint_iam::http::router(app))
+    Ok((sessionmint_iam::http::router(app), log))
 }
 
 struct SameBytes;
