@@ -4,6 +4,7 @@
 //! on a request. Everything listens on loopback, on free ports, in a folder that is removed, and is stopped by pid at the
 //! end, at an error and on Ctrl-C.
 
+mod browser;
 mod chart;
 mod goals;
 mod growth;
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::sh;
 use programs::Programs;
@@ -29,6 +30,7 @@ use results::Results;
 
 /// How to measure.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
 Sections: mint (floors, service, peers), growth (cost against 1,000 to 1,000,000 sessions, memory), start, login (mints
 while sign-ins saturate password hashing), verify, size.
@@ -37,6 +39,8 @@ Each run keeps its raw figures in target/bench/<time>.json; target/bench/latest.
 RESULTS.md and chart.svg beside it are made from that. `--publish` copies these two into crates/bench.
 For figures worth keeping: nothing else may run on the machine, and `--seconds 10 --rounds 3` or more.")]
 pub(crate) struct Options {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// How long each server is loaded in each round
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     seconds: u64,
@@ -54,6 +58,13 @@ pub(crate) struct Options {
     publish: bool,
 }
 
+/// Measurements of other things than the service.
+#[derive(Subcommand)]
+enum Other {
+    /// What a cached token costs in Node and Chromium, beside other npm packages.
+    Browser(browser::Options),
+}
+
 /// What every section needs.
 pub(crate) struct Bench {
     programs: Programs,
@@ -68,6 +79,9 @@ const SECTIONS: [&str; 6] = ["mint", "growth", "start", "login", "verify", "size
 
 /// `cargo xtask bench`.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if let Some(Other::Browser(options)) = &options.other {
+        return browser::run(options);
+    }
     server::stop_on_interrupt()?;
     let folder = sh::target().join("bench/run");
     remove(&folder)?;
