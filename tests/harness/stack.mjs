@@ -13,9 +13,10 @@ export const PASSWORD = "correct horse battery staple 9";
 
 /**
  * The IAM service alone.
- * @param {object} options `issuer` and `origin` as the browser sees them; `config` is more TOML; `client` more `client add` words
+ * @param {object} options `issuer` and `origin` as the browser sees them; `config` is more TOML; `client` more `client add` words;
+ *   `under` a program that becomes the service, with its words
  */
-export async function startIam({ issuer, origin, resource, config = "", client = [], user = "alice", env = {} }) {
+export async function startIam({ issuer, origin, resource, config = "", client = [], user = "alice", env = {}, under = [] }) {
   const folder = mkdtempSync(join(tmpdir(), "sessionmint-"));
   // A port of its own, kept over restarts: the gateway goes on finding it.
   const port = await freePort();
@@ -45,7 +46,8 @@ export async function startIam({ issuer, origin, resource, config = "", client =
       return server;
     },
     async start() {
-      server = new Server(bin("sessionmint"), ["serve", "--config", file], { env: { ...process.env, ...env } });
+      const [program, ...words] = [...under, bin("sessionmint"), "serve", "--config", file];
+      server = new Server(program, words, { env: { ...process.env, ...env } });
       const [, url] = await server.line(/listening on (https?:\/\/[\d.]+:\d+)/);
       iam.url = url;
     },

@@ -52,6 +52,15 @@ pub(crate) fn openssl() -> Result<()> {
     need(&["openssl"], &["/usr/bin/openssl"], "OpenSSL")
 }
 
+/// Attacks the service with slow clients.
+pub(crate) fn slowhttptest() -> Result<()> {
+    need(
+        &["slowhttptest"],
+        &["/usr/bin/slowhttptest"],
+        "slowhttptest",
+    )
+}
+
 /// The gateways that the README has lines for.
 pub(crate) fn gateways() -> Result<()> {
     need(&["nginx-light"], &["/usr/sbin/nginx"], "nginx")?;

@@ -112,6 +112,7 @@ fn service() -> Result<Counts> {
     npm::install("tests")?;
     debian::gateways()?;
     debian::openssl()?;
+    debian::slowhttptest()?;
     let python = python()?;
     node("tests", "service", Some(("PYTHON", &python)))
 }
