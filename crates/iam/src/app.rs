@@ -13,6 +13,7 @@ use crate::limits::MintLimits;
 use crate::login::Authenticator;
 use crate::metrics::Metrics;
 use crate::random::{self, Random, RandomError, SystemRandom};
+use crate::refusals::Refusals;
 
 /// Everything that the endpoints share; immutable but for what is behind the store and the limits.
 pub struct App {
@@ -31,6 +32,7 @@ pub struct App {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     pub(crate) mint_limits: MintLimits,
+    pub(crate) refusals: Refusals,
     pub(crate) known_origins: KnownOrigins,
 }
 
@@ -62,6 +64,14 @@ impl App {
             authenticator: None,
             metrics: None,
         }
+    }
+
+    /// Writes to the audit trail what was refused since the last time. The service does so every few seconds, and at its end.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the next time tries again.
+    pub async fn write_refusals(&self) -> Result<(), StoreError> {
+        self.refusals.write(&*self.store).await
     }
 
     /// When a session is over.
@@ -122,6 +132,7 @@ impl AppBuilder {
         let known_origins = KnownOrigins::load(&*self.store).await?;
         Ok(Arc::new(App {
             mint_limits: MintLimits::new(self.config.sessions.mints_per_minute),
+            refusals: Refusals::default(),
             config: self.config,
             store: self.store,
             clock: self.clock,

@@ -65,6 +65,12 @@ pub fn utc(at: Timestamp) -> String {
     )
 }
 
+/// RFC 3339 in UTC, to the millisecond.
+pub fn utc_millis(at: Timestamp) -> String {
+    let millis = at.millis().rem_euclid(1000);
+    format!("{}.{millis:03}Z", utc(at).trim_end_matches('Z'))
+}
+
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years here begin in March, so that
 /// the leap day is the last; 719468 days lie between 0000-03-01 and 1970-01-01, 146097 make 400 years.
 fn civil(days: i64) -> (i64, i64, i64) {
@@ -113,5 +119,7 @@ mod tests {
         ] {
             assert_eq!(utc(Timestamp::from_secs(secs)), text);
         }
+        let before = utc_millis(Timestamp::from_millis(-1));
+        assert_eq!(before, "1969-12-31T23:59:59.999Z");
     }
 }

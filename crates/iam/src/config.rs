@@ -48,6 +48,8 @@ pub struct Config {
     pub login: LoginConfig,
     /// Signing keys.
     pub keys: KeysConfig,
+    /// The audit trail.
+    pub audit: AuditConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// Health and metrics.
@@ -66,6 +68,7 @@ impl Config {
             sessions: SessionsConfig::default(),
             login: LoginConfig::default(),
             keys: KeysConfig::default(),
+            audit: AuditConfig::default(),
             log: LogConfig::default(),
             admin: AdminConfig::default(),
         }
@@ -209,6 +212,19 @@ pub struct KeysConfig {
 impl Default for KeysConfig {
     fn default() -> Self {
         defaults::KEYS
+    }
+}
+
+/// The audit trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// Records are removed after so many days. Default 365, 1 to 36500.
+    pub keep_days: u64,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        defaults::AUDIT
     }
 }
 

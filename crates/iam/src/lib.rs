@@ -18,6 +18,7 @@ pub mod logging;
 pub mod login;
 pub mod metrics;
 pub mod random;
+mod refusals;
 pub mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -13,7 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use sessionmint_store::{CommandEnd, CommandKind, Observer};
+use sessionmint_store::{AuditKind, CommandEnd, CommandKind, Observer};
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -77,6 +77,7 @@ struct BuildLabels {
 struct StoreMetrics {
     seconds: Family<StoreLabels, Histogram>,
     under_way: Family<KindLabel, Gauge>,
+    recorded: Family<KindLabel, Counter>,
 }
 
 /// Set when they are asked for.
@@ -131,6 +132,7 @@ impl Metrics {
         let store = StoreMetrics {
             seconds: Family::new_with_constructor(|| Histogram::new(STORE_BUCKETS)),
             under_way: Family::default(),
+            recorded: Family::default(),
         };
         let mut metrics = Self {
             registry: Registry::with_prefix("sessionmint"),
@@ -178,6 +180,11 @@ impl Metrics {
             "store_commands_under_way",
             "Storage commands that wait or run; for writes the depth of the queue",
             self.store.under_way.clone(),
+        );
+        registry.register(
+            "audit_records",
+            "Records added to the audit trail by kind",
+            self.store.recorded.clone(),
         );
         let state = &self.state;
         registry.register(
@@ -262,6 +269,9 @@ impl Metrics {
             self.sign_ins
                 .get_or_create(&OutcomeLabel { outcome })
                 .inc_by(0);
+        }
+        for kind in AuditKind::ALL {
+            self.store.count(*kind, 0);
         }
         for kind in [CommandKind::Read, CommandKind::Write] {
             self.store.gauge(kind, |_| {});
@@ -351,6 +361,13 @@ impl StoreMetrics {
         change(&self.under_way.get_or_create(&KindLabel { kind }));
     }
 
+    fn count(&self, kind: AuditKind, records: u64) {
+        let kind = kind.as_str();
+        self.recorded
+            .get_or_create(&KindLabel { kind })
+            .inc_by(records);
+    }
+
     fn histogram(&self, kind: CommandKind, end: CommandEnd, change: impl FnOnce(&Histogram)) {
         let (kind, end) = (kind.as_str(), end.as_str());
         change(&self.seconds.get_or_create(&StoreLabels { kind, end }));
@@ -369,5 +386,9 @@ impl Observer for StoreMetrics {
             gauge.dec();
         });
         self.histogram(kind, end, |histogram| histogram.observe(took.as_secs_f64()));
+    }
+
+    fn recorded(&self, kind: AuditKind) {
+        self.count(kind, 1);
     }
 }

@@ -10,6 +10,7 @@ mod files;
 mod keys;
 mod log;
 mod purge;
+mod refusals;
 mod signals;
 mod start;
 

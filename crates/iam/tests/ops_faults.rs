@@ -1,5 +1,6 @@
 //! The running service when its process is killed or stopped under load, and when its database is locked or full:
-//! what was acknowledged stays, nobody is signed out, and it recovers by itself.
+//! what was acknowledged stays, with its record in the audit trail and no other, nobody is signed out, and it recovers by
+//! itself.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -168,6 +169,7 @@ fn c158_what_was_acknowledged_survives_twenty_kills_under_load() {
             }
             told.ended.extend(changes.join().unwrap().unwrap());
         });
+        assert_recorded(&folder.path().join("iam.db"));
         let mut again = serve(folder.path(), &ROOM);
         told.check(App(again.address));
         again.signal("KILL");
@@ -211,6 +213,30 @@ fn other_connection(database: &Path) -> Connection {
     let conn = Connection::open(database).unwrap();
     conn.busy_timeout(Duration::from_secs(10)).unwrap();
     conn
+}
+
+/// What began and did not end by the audit trail is what lives, and nothing ended twice.
+#[track_caller]
+fn assert_recorded(database: &Path) {
+    let recorded = "SELECT session_id FROM audit WHERE kind";
+    let open = format!("{recorded} = 'sign-in.succeeded' EXCEPT {recorded} = 'session.ended'");
+    let count = |sql: &str| -> i64 {
+        other_connection(database)
+            .query_row(sql, [], |row| row.get(0))
+            .unwrap()
+    };
+    for (only_here, not_there) in [
+        (open.as_str(), "SELECT id FROM sessions"),
+        ("SELECT id FROM sessions", &open),
+    ] {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT * FROM ({only_here}) EXCEPT SELECT * FROM ({not_there}))"
+        );
+        assert_eq!(count(&sql), 0, "{sql}");
+    }
+    let ends = "FROM audit WHERE kind = 'session.ended'";
+    let twice = format!("SELECT count(*) - count(DISTINCT session_id) {ends}");
+    assert_eq!(count(&twice), 0);
 }
 
 /// A service with two sessions that are so old that input in them is written down.
@@ -399,7 +425,9 @@ fn c157_shortage(mut server: Server, space: &Space, database: &Path) {
     space.use_up();
     assert_outage(app, &sessions);
     space.give_back();
+    assert_recorded(database);
     assert_recovered(app, &sessions);
+    assert_recorded(database);
     let whole: String = other_connection(database)
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .unwrap();

@@ -38,7 +38,10 @@ service.
 
 All sessions are dropped, so that none comes back to life that was ended since the backup: everybody signs in again. With
 --keep-sessions those of the backup live on, also those that were ended since by a sign-out, a changed password or an
-operator, until their idle or absolute end.")]
+operator, until their idle or absolute end.
+
+The audit trail is that of the backup and goes on with a record of the restore. What was recorded since the backup is in the
+replaced database.")]
 pub(super) struct Restore {
     /// The backup; it is only read
     file: PathBuf,
@@ -82,6 +85,10 @@ impl Restore {
                 "the replaced database is kept as {}",
                 kept_as.display()
             ))?;
+            output::note(&format!(
+                "the audit trail is that of the backup; what was recorded since: sessionmint audit list --database sqlite:{}",
+                kept_as.display()
+            ));
         }
         if self.keep_sessions {
             output::note("sessions that were ended since the backup are alive again");

@@ -1,5 +1,6 @@
 //! The command line. One file for each subject; results go to standard output, everything else to standard error.
 
+mod audit;
 mod backup;
 mod by;
 mod client;
@@ -16,6 +17,7 @@ mod serve;
 mod session;
 mod store;
 mod user;
+mod when;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,6 +85,9 @@ enum Command {
     /// Signing keys: list, rotate, change the key that encrypts them
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// The audit trail: list
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Copy the database while the service runs
     Backup(backup::Backup),
     /// Put a backup in the place of the database
@@ -120,6 +125,7 @@ pub(super) fn run() -> ExitCode {
         Command::Client(client) => client.run(&common),
         Command::Session(session) => session.run(&common),
         Command::Keys(keys) => keys.run(&common),
+        Command::Audit(audit) => audit.run(&common),
         Command::Backup(backup) => backup.run(&common),
         Command::Restore(restore) => restore.run(&common),
         Command::Config(config) => config.run(&common),

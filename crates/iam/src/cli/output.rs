@@ -1,6 +1,7 @@
 //! What commands print: tables for people, JSON for programs.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use serde_json::Value;
@@ -69,6 +70,23 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> Re
 /// A JSON value on lines of its own.
 pub(super) fn json(value: &Value) -> Result<(), CliError> {
     line(&serde_json::to_string_pretty(value)?)
+}
+
+/// A JSON value on one line. What a terminal could take for a command, or people for other text, is escaped.
+pub(super) fn json_line(value: &Value) -> Result<(), CliError> {
+    let mut text = String::new();
+    for c in serde_json::to_string(value)?.chars() {
+        // `escape_debug` knows what cannot be seen; ASCII is the business of JSON itself.
+        if c == '\u{7f}' || (!c.is_ascii() && c.escape_debug().len() > 1) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    line(&text)
 }
 
 /// A number of things, in the plural unless it is one.

@@ -172,8 +172,9 @@ impl Managed {
                     let user = find(&store, &name).await?;
                     done(store.remove_user(&user.id, by()).await?, &name)?;
                     output::line(&format!(
-                        "removed user `{}` and their sessions",
-                        Printable(&name)
+                        "removed user `{}` ({}) and their sessions",
+                        Printable(&name),
+                        user.id
                     ))
                 }
                 Self::List(List { json }) => list(&store, json).await,

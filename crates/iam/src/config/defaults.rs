@@ -6,7 +6,7 @@ use sessionmint_oauth::Algorithm;
 use sessionmint_oauth::jwt::MAX_LEEWAY_SECS;
 use sessionmint_oauth::session_grant::TTL_SECS;
 
-use super::{HashingConfig, KeysConfig, PolicyConfig, SessionsConfig, ThrottleConfig};
+use super::{AuditConfig, HashingConfig, KeysConfig, PolicyConfig, SessionsConfig, ThrottleConfig};
 use crate::keys::EncryptionKeySource;
 
 /// Loopback: without a certificate the service speaks plain HTTP, and TLS ends at the proxy in front of it.
@@ -67,6 +67,12 @@ pub const KEYS: KeysConfig = KeysConfig {
     // Two rounds of the reload, and a second or so for clocks that differ.
     notice_secs: 5,
     token_secs: *TTL_SECS.end() + MAX_LEEWAY_SECS,
+};
+
+/// The audit trail.
+pub const AUDIT: AuditConfig = AuditConfig {
+    // What PCI DSS (10.5.1) asks for; a break-in is often found only after months.
+    keep_days: 365,
 };
 
 /// Seconds between two looks at the stored keys: so long after a withdrawal an instance may still use a key.

@@ -65,6 +65,7 @@ impl Config {
                     key_file(&self.database).display().to_string().into()
                 }
             },
+            "audit.keep_days" => self.audit.keep_days.into(),
             "log.format" => self.log.format.as_str().into(),
             "log.filter" => self.log.filter.as_str().into(),
             "admin.listen" => self.admin.listen.map(|address| address.to_string()).into(),

@@ -16,8 +16,8 @@ use super::error::{ConfigErrors, Problem};
 use super::keys::{ENV_ENCRYPTION_KEY, Key, Kind};
 use super::source::{Raw, Sources, wanted};
 use super::{
-    AdminConfig, Config, Database, HashingConfig, KeysConfig, LogConfig, LogFormat, LoginConfig,
-    PolicyConfig, SessionsConfig, ThrottleConfig, TlsConfig, defaults,
+    AdminConfig, AuditConfig, Config, Database, HashingConfig, KeysConfig, LogConfig, LogFormat,
+    LoginConfig, PolicyConfig, SessionsConfig, ThrottleConfig, TlsConfig, defaults,
 };
 use crate::keys::EncryptionKeySource;
 
@@ -53,6 +53,8 @@ pub struct Partial {
     pub login: LoginConfig,
     /// See [`Config::keys`].
     pub keys: KeysConfig,
+    /// See [`Config::audit`].
+    pub audit: AuditConfig,
     /// See [`Config::log`].
     pub log: LogConfig,
     /// See [`Config::admin`].
@@ -114,6 +116,7 @@ impl Partial {
                 sessions: self.sessions,
                 login: self.login,
                 keys: self.keys,
+                audit: self.audit,
                 log: self.log,
                 admin: self.admin,
             }),
@@ -207,6 +210,9 @@ fn build(mut sources: Sources, encryption_key: Option<&str>) -> Result<Partial, 
         },
     };
     let keys = signing_keys(read, encryption_key);
+    let audit = AuditConfig {
+        keep_days: integer(read, "audit.keep_days", defaults::AUDIT.keep_days),
+    };
     let log = log(read);
     let admin = admin(read);
     if sources.problems.is_empty() {
@@ -219,6 +225,7 @@ fn build(mut sources: Sources, encryption_key: Option<&str>) -> Result<Partial, 
             sessions,
             login,
             keys,
+            audit,
             log,
             admin,
         })

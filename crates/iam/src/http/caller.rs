@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use axum::http::{HeaderMap, HeaderValue, header};
 use sessionmint_oauth::BrowserClient;
 use sessionmint_oauth::origin::{FetchMetadata, Origin};
-use sessionmint_store::{Store, StoreError};
+use sessionmint_store::{AuditReason, Store, StoreError};
 
 /// What the `Origin` header says.
 #[derive(Clone, Debug)]
@@ -121,6 +121,16 @@ impl Caller {
             Self::Refused(_) => Some("not_registered"),
             Self::Own => Some("own"),
             Self::NotFetch => Some("not_fetch"),
+            Self::NoOrigin | Self::Client(_) | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// The same for the audit trail, with the origin where it is known.
+    pub(super) fn audited(&self) -> Option<(AuditReason, Option<&str>)> {
+        match self {
+            Self::Refused(origin) => Some((AuditReason::NotRegistered, Some(origin))),
+            Self::Own => Some((AuditReason::OwnOrigin, None)),
+            Self::NotFetch => Some((AuditReason::NotFetch, None)),
             Self::NoOrigin | Self::Client(_) | Self::Unknown { .. } => None,
         }
     }

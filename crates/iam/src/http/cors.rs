@@ -3,16 +3,20 @@
 //! The allowed origin is always one that was found in the store, never the request's by itself, and no answer here ever
 //! allows every origin.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use sessionmint_store::{AuditKind, AuditReason};
 
 use super::caller::{Caller, NotAllowed};
+use super::client_ip::client_ip;
 use super::problem::Problem;
 use crate::App;
+use crate::refusals::{About, Refused};
 
 /// How long a browser may remember a preflight's answer, in seconds; Chromium's own maximum.
 const PREFLIGHT_MAX_AGE_SECS: u64 = 7200;
@@ -48,6 +52,13 @@ pub(super) async fn layer(
     if let Some(reason) = caller.refused_because() {
         app.metrics.refused_origin(reason);
     }
+    if let Some((reason, origin)) = caller.audited() {
+        let network = client_ip(&request, &app.config.trusted_proxies);
+        refused(&app, reason, origin, network);
+    }
+    // Whether there should have been an origin, the endpoint knows.
+    let without_origin = (cors.credentials && matches!(caller, Caller::NoOrigin))
+        .then(|| client_ip(&request, &app.config.trusted_proxies));
     let readable = matches!(
         caller,
         Caller::Client(_) | Caller::Unknown { was_allowed: true }
@@ -61,12 +72,28 @@ pub(super) async fn layer(
         request.extensions_mut().insert(caller);
         next.run(request).await
     };
+    if let Some(network) = without_origin
+        && response.status() == StatusCode::FORBIDDEN
+    {
+        refused(&app, AuditReason::NoOrigin, None, network);
+    }
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
         allow(headers, origin, cors);
     }
     response
+}
+
+fn refused(app: &App, reason: AuditReason, origin: Option<&str>, network: IpAddr) {
+    app.refusals.count(Refused {
+        kind: AuditKind::OriginRefused,
+        reason: Some(reason),
+        about: origin.map_or(About::Nothing, |origin| About::Origin(origin.to_owned())),
+        at: app.clock.now(),
+        network,
+        client_id: None,
+    });
 }
 
 fn allow(headers: &mut HeaderMap, origin: HeaderValue, cors: Cors) {

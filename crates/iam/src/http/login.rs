@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sessionmint_oauth::cookie::SessionKey;
 use sessionmint_oauth::{ClientId, SessionId, UserId};
-use sessionmint_store::{By, NewSession, StartSession, StoreError};
+use sessionmint_store::{AuditKind, AuditReason, By, NewSession, StartSession, StoreError};
 use tower_cookies::{Cookie, Cookies};
 use tracing::field::display;
 
@@ -23,6 +23,7 @@ use super::problem::Problem;
 use crate::App;
 use crate::login::{AuthenticateError, Authenticated, Credentials};
 use crate::random::{self, RandomError};
+use crate::refusals::{About, Refused};
 
 /// Longest `User-Agent` that is kept, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 256;
@@ -117,19 +118,33 @@ async fn sign_in(
         password: &login.password,
         network,
     };
-    let user = app
-        .authenticator
-        .authenticate(attempt, app.clock.now())
-        .await?;
-    start_session(
-        app,
-        client.client_id.clone(),
-        network,
-        &parts.headers,
-        user,
-        login.stay_signed_in,
-    )
-    .await
+    let signed_in = async {
+        let user = app
+            .authenticator
+            .authenticate(attempt, app.clock.now())
+            .await?;
+        start_session(
+            app,
+            client.client_id.clone(),
+            network,
+            &parts.headers,
+            user,
+            login.stay_signed_in,
+        )
+        .await
+    };
+    signed_in.await.inspect_err(|error: &LoginError| {
+        if let Some(reason) = error.audit_reason() {
+            app.refusals.count(Refused {
+                kind: AuditKind::SignInFailed,
+                reason: Some(reason),
+                about: About::Username(login.username),
+                at: app.clock.now(),
+                network,
+                client_id: Some(client.client_id.clone()),
+            });
+        }
+    })
 }
 
 /// Always a new id, and the session of the cookie that came along ends: nobody can plant one before a sign-in.
@@ -219,6 +234,21 @@ impl LoginError {
             Self::Busy { .. } => "busy",
             Self::Rejected => "rejected",
             Self::Body(_) => "malformed",
+        }
+    }
+
+    /// Whether the audit trail has it, and why. A request without an allowed origin is counted where that is found out;
+    /// what is malformed was no attempt, and an outage no refusal.
+    fn audit_reason(&self) -> Option<AuditReason> {
+        match self {
+            Self::Rejected => Some(AuditReason::Rejected),
+            Self::Throttled { .. } => Some(AuditReason::Throttled),
+            Self::NotAllowed(_)
+            | Self::Body(_)
+            | Self::Busy { .. }
+            | Self::Unavailable
+            | Self::Store(_)
+            | Self::Random(_) => None,
         }
     }
 

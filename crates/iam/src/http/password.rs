@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sessionmint_oauth::UserId;
-use sessionmint_store::StoreError;
+use sessionmint_store::{AuditKind, AuditReason, StoreError};
 
 use super::bearer::{self, BearerError};
 use super::body::{self, JsonError};
@@ -22,6 +22,7 @@ use super::problem::Problem;
 use crate::App;
 use crate::login::policy::{WeakPassword, check_new_password};
 use crate::login::{AuthenticateError, Credentials, PasswordChange, PasswordChangeError};
+use crate::refusals::{About, Refused};
 
 #[derive(Deserialize)]
 struct PasswordRequest {
@@ -102,11 +103,20 @@ async fn change_password(
         client_id: &account.client_id,
         kept: &account.current.id,
     };
-    let ended = app
-        .authenticator
-        .change_password(change, app.clock.now())
-        .await?;
-    Ok((user.id, ended))
+    let now = app.clock.now();
+    let changed = app.authenticator.change_password(change, now).await;
+    let changed = changed.map_err(PasswordError::from);
+    if let Some(reason) = changed.as_ref().err().and_then(PasswordError::audit_reason) {
+        app.refusals.count(Refused {
+            kind: AuditKind::PasswordChangeFailed,
+            reason: Some(reason),
+            about: About::Session(account.user, account.current.id),
+            at: now,
+            network,
+            client_id: Some(account.client_id),
+        });
+    }
+    Ok((user.id, changed?))
 }
 
 impl From<PasswordChangeError> for PasswordError {
@@ -127,6 +137,22 @@ impl From<PasswordChangeError> for PasswordError {
 }
 
 impl PasswordError {
+    /// Whether the audit trail has it, and why: it is about the current password.
+    fn audit_reason(&self) -> Option<AuditReason> {
+        match self {
+            Self::Rejected => Some(AuditReason::Rejected),
+            Self::Throttled { .. } => Some(AuditReason::Throttled),
+            Self::Bearer(_)
+            | Self::Body(_)
+            | Self::Weak(_)
+            | Self::Unchanged
+            | Self::Busy { .. }
+            | Self::Unavailable
+            | Self::KeptElsewhere
+            | Self::Store(_) => None,
+        }
+    }
+
     fn log(&self, network: IpAddr) {
         match self {
             // Logged where it becomes an answer.

@@ -26,10 +26,10 @@ const MAX_BUCKETS: usize = 100_000;
 /// The part of an address that one subscriber holds: an IPv4 address, or an IPv6 /64, since whoever has a /64 can use
 /// a new address for each attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Network(IpAddr);
+pub(crate) struct Network(IpAddr);
 
 impl Network {
-    fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V4(v4) => IpAddr::V4(v4),
             IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),

@@ -1,4 +1,5 @@
-//! Removes dead sessions from the store now and then. They are refused anyway; this is about space.
+//! Removes dead sessions and old records of the audit trail from the store now and then. Dead sessions are refused anyway;
+//! this is about space.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,10 @@ use sessionmint_store::By;
 use tokio::time::MissedTickBehavior;
 
 use crate::App;
+use crate::refusals::MAX_RECORDS;
 
 /// Purges for as long as it is polled.
-pub(super) async fn purge_sessions(app: Arc<App>) {
+pub(super) async fn purge(app: Arc<App>) {
     let sessions = app.config.sessions;
     let mut every = tokio::time::interval(Duration::from_secs(sessions.purge_secs.max(1)));
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -24,6 +26,14 @@ pub(super) async fn purge_sessions(app: Arc<App>) {
             Ok(removed) => tracing::debug!(removed, "dead sessions removed"),
             Err(error) => {
                 tracing::warn!(%error, "dead sessions could not be removed; the next round tries again");
+            }
+        }
+        let before = now.minus_secs(app.config.audit.keep_days.saturating_mul(86_400));
+        match app.store.purge_audit(before, MAX_RECORDS).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "old audit records removed"),
+            Err(error) => {
+                tracing::warn!(%error, "old audit records could not be removed; the next round tries again");
             }
         }
     }

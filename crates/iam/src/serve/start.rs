@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use sessionmint_store::{OpenError, SqliteStore, Store, StoreError};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::signals::Hangup;
-use super::{Ended, Signals, admin, certificate, keys, log, purge, serve};
+use super::{Ended, Signals, admin, certificate, keys, log, purge, refusals, serve};
 use crate::admin::{Status, router};
 use crate::config::Config;
 use crate::login::hasher::HasherError;
@@ -110,7 +111,9 @@ pub async fn start(
         .metrics(metrics)
         .build()
         .await?;
-    let purge = tokio::spawn(purge::purge_sessions(Arc::clone(&app)));
+    let purge = tokio::spawn(purge::purge(Arc::clone(&app)));
+    let (running, stop) = oneshot::channel();
+    let refusals = tokio::spawn(refusals::write_refusals(Arc::clone(&app), stop));
     let keys = tokio::spawn(keys::refresh_keys(Arc::clone(&app)));
     let log = tokio::spawn(log::tell_of_dropped_lines());
 
@@ -142,6 +145,10 @@ pub async fn start(
     log.abort();
     if let Some(certificate) = certificate {
         certificate.abort();
+    }
+    drop(running);
+    if refusals.await.is_err() {
+        tracing::error!("the last refusals were not written to the audit trail");
     }
     // To the end, so that a balancer reads why nothing new is accepted.
     if let Some(admin) = admin {

@@ -93,6 +93,7 @@ fn help_shows_examples_and_usage_errors_end_in_2() {
         &["session", "end", "--help"],
         &["keys", "rotate", "--help"],
         &["keys", "change-encryption-key", "--help"],
+        &["audit", "list", "--help"],
         &["backup", "--help"],
         &["restore", "--help"],
     ] {
