@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sessionmint_oauth::lifetime::SessionPolicy;
 use sessionmint_store::{By, Store, StoreError};
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, Skew, SystemClock};
 use crate::config::Config;
 use crate::http::KnownOrigins;
 use crate::keys::{KeysError, SigningKeys};
@@ -34,6 +34,7 @@ pub struct App {
     pub(crate) mint_limits: MintLimits,
     pub(crate) refusals: Refusals,
     pub(crate) known_origins: KnownOrigins,
+    pub(crate) skew: Skew,
 }
 
 /// Why an [`App`] could not be built.
@@ -141,6 +142,7 @@ impl AppBuilder {
             keys,
             metrics: self.metrics.unwrap_or_default(),
             known_origins,
+            skew: Skew::new(),
         }))
     }
 }

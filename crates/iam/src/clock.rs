@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 
 use sessionmint_oauth::Timestamp;
+use sessionmint_oauth::jwt::MAX_LEEWAY_SECS;
 
 /// A source of the time of day.
 pub trait Clock: Send + Sync {
@@ -50,6 +51,38 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Notices that the clock of another instance is ahead of this one's by more than verifiers forgive.
+#[derive(Debug)]
+pub(crate) struct Skew {
+    told_at: AtomicI64,
+}
+
+impl Skew {
+    pub(crate) const fn new() -> Self {
+        Self {
+            told_at: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    /// Holds the time at which something stored began against the time here; says so once a minute if that is to come.
+    pub(crate) fn look(&self, began: Timestamp, now: Timestamp) {
+        const PAUSE_MILLIS: u64 = 60_000;
+        if began <= now.plus_secs(MAX_LEEWAY_SECS) {
+            return;
+        }
+        let told_at = self.told_at.load(Ordering::Relaxed);
+        if now.millis().abs_diff(told_at) < PAUSE_MILLIS {
+            return;
+        }
+        self.told_at.store(now.millis(), Ordering::Relaxed);
+        tracing::warn!(
+            behind_secs = began.secs_since(now),
+            "a session begins in the future: this clock was set back or is behind that of another instance, and tokens \
+             that are minted there are refused by whoever goes by the time here"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ mod connection;
 mod files;
 mod keys;
 mod log;
+mod memory;
 mod purge;
 mod refusals;
 mod signals;

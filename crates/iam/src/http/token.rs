@@ -151,6 +151,7 @@ async fn from_session(
         .await?
         .ok_or(Refusal::LoginRequired)?;
     line.sid = Some(session.id.clone());
+    app.skew.look(session.auth_time, now);
     let row = SessionRow {
         times: session.times(),
         user_scopes: session.user_scopes.as_ref(),

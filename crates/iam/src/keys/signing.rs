@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use super::KeysError;
 
 /// New RSA keys have 3072 bits: as strong as the other algorithms' keys (NIST SP 800-57-1 table 2). Making one takes up to
-/// some seconds, and signing with it some thirty times the work of ES256.
+/// some seconds, and signing with it many times the work of ES256.
 const NEW_RSA_KEY: KeySize = KeySize::Rsa3072;
 
 /// The least that RS256 allows (RFC 7518 §3.3).
@@ -308,12 +308,26 @@ mod tests {
         SigningKey::parse(&key.kid, key.alg, &key.pkcs8)
     }
 
+    /// Refused, and for this reason.
     #[track_caller]
-    fn assert_unusable(what: &str, kid: &str, alg: &str, pkcs8: &[u8]) {
+    fn assert_unusable(why: &str, kid: &str, alg: &str, pkcs8: &[u8]) {
         match SigningKey::parse(kid, alg, pkcs8) {
-            Err(KeysError::Unusable { .. }) => {}
-            other => panic!("{what}: {other:?}"),
+            Err(KeysError::Unusable { reason, .. }) => assert!(reason.contains(why), "{reason}"),
+            other => panic!("{why}: {other:?}"),
         }
+    }
+
+    /// An RSA key of PKCS#1 as PKCS#8 (RFC 5208): version, algorithm, the key as an octet string.
+    fn rsa_pkcs8(pkcs1: &[u8]) -> Vec<u8> {
+        const RSA: [u8; 15] = [
+            0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0,
+        ];
+        let long = |tag: u8, content: &[u8]| {
+            let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
+            [&[tag, 0x82, high, low], content].concat()
+        };
+        let key = long(4, pkcs1);
+        long(0x30, &[&[2, 1, 0], RSA.as_slice(), &key].concat())
     }
 
     #[test]
@@ -333,11 +347,11 @@ mod tests {
         for algorithm in ALGORITHMS {
             let good = SigningKey::generate(algorithm).unwrap();
             let other = SigningKey::generate(algorithm).unwrap();
-            assert_unusable("another id", &other.kid, good.alg, &good.pkcs8);
-            assert_unusable("HMAC", &good.kid, "HS256", &good.pkcs8);
-            assert_unusable("zeros", &good.kid, good.alg, &[0; 100]);
+            assert_unusable("thumbprint", &other.kid, good.alg, &good.pkcs8);
+            assert_unusable("not known", &good.kid, "HS256", &good.pkcs8);
+            assert_unusable("it is no", &good.kid, good.alg, &[0; 100]);
             for another in ALGORITHMS.into_iter().filter(|other| *other != algorithm) {
-                assert_unusable("another kind", &good.kid, another.name(), &good.pkcs8);
+                assert_unusable("it is no", &good.kid, another.name(), &good.pkcs8);
             }
         }
     }
@@ -351,14 +365,15 @@ mod tests {
             let split = one.pkcs8.len() - public_bytes;
             let mixed = [&one.pkcs8[..split], &two.pkcs8[split..]].concat();
             for kid in [&one.kid, &two.kid] {
-                assert_unusable("mixed", kid, algorithm.name(), &mixed);
+                assert_unusable("halves do not match", kid, algorithm.name(), &mixed);
             }
         }
         let rsa = SigningKey::generate(Algorithm::Rs256).unwrap();
         for at in (60..rsa.pkcs8.len()).step_by(97) {
             let mut changed = rsa.pkcs8.to_vec();
             changed[at] ^= 4;
-            assert_unusable("one bit of RSA", &rsa.kid, "RS256", &changed);
+            // Where the bit is in the public half, the key is another.
+            assert_unusable("it", &rsa.kid, "RS256", &changed);
         }
     }
 
@@ -366,17 +381,31 @@ mod tests {
     fn c075_weak_keys_and_other_curves_are_refused() {
         let p384 =
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &SystemRandom::new());
-        assert_unusable("P-384", "k", "ES256", p384.unwrap().as_ref());
+        assert_unusable("no P-256 key", "k", "ES256", p384.unwrap().as_ref());
+        let p256 = SigningKey::generate(Algorithm::Es256).unwrap();
+        let private = p256.pkcs8.windows(2).position(|at| at == [4, 32]).unwrap() + 2;
+        let mut zero = p256.pkcs8.to_vec();
+        zero[private..private + 32].fill(0);
+        assert_unusable("no P-256 key", &p256.kid, "ES256", &zero);
         for seed in [[0; 32], [9; 32]] {
             let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
             let pkcs8 = pair.to_pkcs8().unwrap();
             let kid = thumbprint(&Pair::EdDsa(pair).jwk().unwrap()).unwrap();
-            assert_unusable("a seed of one byte", &kid, "EdDSA", pkcs8.as_ref());
+            assert_unusable("seed is no random one", &kid, "EdDSA", pkcs8.as_ref());
         }
-        let rsa = base64::engine::general_purpose::STANDARD
+        let weak = base64::engine::general_purpose::STANDARD
             .decode(RSA_1024)
             .unwrap();
-        assert_unusable("RSA of 1024 bits", "k", "RS256", &rsa);
+        assert_unusable("no RSA key of 2048", "k", "RS256", &rsa_pkcs8(&weak));
+        // It is the length: a long one in the same wrapping is taken.
+        let good = SigningKey::generate(Algorithm::Rs256).unwrap();
+        let at = good
+            .pkcs8
+            .windows(2)
+            .position(|at| at == [4, 0x82])
+            .unwrap();
+        let wrapped = rsa_pkcs8(&good.pkcs8[at + 4..]);
+        assert!(SigningKey::parse(&good.kid, "RS256", &wrapped).is_ok());
     }
 
     #[test]

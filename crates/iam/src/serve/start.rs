@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::signals::Hangup;
-use super::{Ended, Signals, admin, certificate, keys, log, purge, refusals, serve};
+use super::{Ended, Signals, admin, certificate, keys, log, memory, purge, refusals, serve};
 use crate::admin::{Status, router};
 use crate::config::Config;
 use crate::login::hasher::HasherError;
@@ -86,6 +86,7 @@ pub async fn start(
     listener: TcpListener,
     store: Arc<SqliteStore>,
 ) -> Result<Ended, StartError> {
+    memory::keep_to_itself();
     let signals = Signals::new().map_err(StartError::Signals)?;
     let tls = match &config.tls {
         Some(tls) => Some((

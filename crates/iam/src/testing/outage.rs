@@ -1,6 +1,6 @@
 //! A store that can be taken away and given back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use sessionmint_oauth::{
@@ -12,11 +12,11 @@ use sessionmint_store::{
     ResealedKey, Session, Sessions, SigningKeyRow, StartSession, Store, StoreError, User, Users,
 };
 
-/// Passes everything on to another store, or fails everything while [`StoreWithOutages::set_down`] says so.
+/// Passes everything on to another store until [`StoreWithOutages::set_down`] or [`StoreWithOutages::set_down_after`].
 #[derive(Debug)]
 pub struct StoreWithOutages<S> {
     inner: S,
-    down: AtomicBool,
+    commands_left: AtomicUsize,
 }
 
 impl<S: Store> StoreWithOutages<S> {
@@ -24,21 +24,29 @@ impl<S: Store> StoreWithOutages<S> {
     pub fn new(inner: S) -> Self {
         Self {
             inner,
-            down: AtomicBool::new(false),
+            commands_left: AtomicUsize::new(usize::MAX),
         }
     }
 
     /// Whether to fail from now on.
     pub fn set_down(&self, down: bool) {
-        self.down.store(down, Ordering::SeqCst);
+        self.set_down_after(if down { 0 } else { usize::MAX });
+    }
+
+    /// Carries out so many commands from now on, and fails what comes then.
+    pub fn set_down_after(&self, commands: usize) {
+        self.commands_left.store(commands, Ordering::SeqCst);
     }
 
     fn inner(&self) -> Result<&S, StoreError> {
-        if self.down.load(Ordering::SeqCst) {
-            Err(StoreError::Unavailable("taken away by a test".to_owned()))
-        } else {
-            Ok(&self.inner)
-        }
+        let one_less = |left: usize| match left {
+            usize::MAX => Some(usize::MAX),
+            left => left.checked_sub(1),
+        };
+        self.commands_left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+            .map(|_| &self.inner)
+            .map_err(|_| StoreError::Unavailable("taken away by a test".to_owned()))
     }
 }
 

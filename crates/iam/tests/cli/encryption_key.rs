@@ -248,3 +248,32 @@ async fn c074_an_encryption_key_that_protects_nothing_is_not_changed_to() {
     assert!(refused.contains("cannot be decrypted"), "{refused}");
     assert_eq!(stored().await, before);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn c074_a_crash_of_the_service_leaves_no_core_dump() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let folder = folder();
+    let crash = |program: &str, args: &[&str]| {
+        let mut crash = std::process::Command::new("sh");
+        crash
+            .args([
+                "-c",
+                "ulimit -c unlimited 2>/dev/null; exec \"$0\" \"$@\"",
+                program,
+            ])
+            .args(args)
+            .current_dir(folder.path());
+        crash
+    };
+    let program = env!("CARGO_BIN_EXE_sessionmint");
+    let mut server = Server::spawn(&mut crash(program, &with(&["serve"])));
+    server.signal("ABRT");
+    let status = server.wait();
+    assert_eq!(status.signal(), Some(6));
+    assert!(!status.core_dumped(), "where others would leave one: {}", {
+        let other = crash("sh", &["-c", "kill -ABRT $$"]).status();
+        other.unwrap().core_dumped()
+    });
+}

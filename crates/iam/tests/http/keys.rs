@@ -310,3 +310,43 @@ async fn c074_the_log_names_the_file_of_a_new_encryption_key_and_holds_no_key() 
     );
     assert!(!text.contains(key.trim()), "{text}");
 }
+
+#[tokio::test]
+async fn c075_the_service_does_not_start_on_a_stored_key_that_is_damaged_or_weak() {
+    use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair};
+
+    let p384 = EcdsaKeyPair::generate_pkcs8(
+        &ECDSA_P384_SHA384_FIXED_SIGNING,
+        &aws_lc_rs::rand::SystemRandom::new(),
+    );
+    for (what, pkcs8) in [
+        ("another curve", p384.unwrap().as_ref().to_vec()),
+        ("nothing", Vec::new()),
+        ("zeros", vec![0; 138]),
+    ] {
+        let service = TestService::start().await;
+        let store = &*service.app.store;
+        let newest = store.keys().await.unwrap().pop().unwrap();
+        let stored = SigningKeyRow {
+            pkcs8,
+            seal_version: 0,
+            ..newest.clone()
+        };
+        store
+            .replace_keys(stored, Some(newest), By::service(START))
+            .await
+            .unwrap();
+        match open(&service, &service.app.config.keys).await {
+            Err(KeysError::Unusable { .. }) => {}
+            other => panic!("{what}: {:?}", other.err()),
+        }
+        let start = App::builder(service.app.config.clone(), service.app.store.clone())
+            .authenticator(service.app.authenticator.clone());
+        assert!(start.build().await.is_err(), "{what}");
+        // Those that run go on with what they have.
+        let keys = &service.app.keys;
+        let before = keys.jwks();
+        keys.refresh(store, &By::service(START)).await.unwrap();
+        assert_eq!(keys.jwks().body, before.body, "{what}");
+    }
+}

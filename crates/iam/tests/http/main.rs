@@ -23,5 +23,6 @@ mod openapi;
 mod outage;
 mod password;
 mod rotation;
+mod skew;
 mod support;
 mod token;

@@ -2,7 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, header};
-use sessionmint_iam::testing::{Answer, ORIGIN, SeededRandom, TestService, mint_request};
+use sessionmint_iam::testing::{
+    Answer, ORIGIN, SeededRandom, TestService, mint_request, sign_in_request,
+};
 use std::sync::Arc;
 
 use crate::support::{PASSWORD, assert_minted, bearer, logout_request, signed_in};
@@ -97,4 +99,64 @@ async fn c166_without_randomness_nothing_is_issued_and_nothing_starts() {
             .build()
             .await;
     assert!(matches!(start, Err(sessionmint_iam::BuildError::Random(_))));
+}
+
+type MakeRequest<'a> = &'a dyn Fn() -> Request<Body>;
+
+#[tokio::test]
+async fn c167_a_check_that_cannot_be_made_denies() {
+    let (service, ada, cookie) = signed_in().await;
+    let token = service.account_token(&cookie).await;
+    let sessions = async || service.app.store.sessions_of(&ada).await.unwrap().len();
+    let evil = || {
+        let mut request = mint_request(&cookie, "");
+        let origin = "https://evil.example.com".parse().unwrap();
+        request.headers_mut().insert(header::ORIGIN, origin);
+        request
+    };
+    let change = || {
+        let body =
+            serde_json::json!({ "current_password": "wrong", "new_password": "another one 4711" });
+        let mut request = bearer(Method::POST, "/iam/password", &token);
+        let json = "application/json".parse().unwrap();
+        request.headers_mut().insert(header::CONTENT_TYPE, json);
+        *request.body_mut() = body.to_string().into();
+        request
+    };
+    let requests: [(&str, u16, MakeRequest<'_>); 6] = [
+        ("mint", 200, &|| mint_request(&cookie, "")),
+        ("mint of a stranger", 403, &evil),
+        ("sign-in", 200, &|| sign_in_request("ada", PASSWORD)),
+        ("account", 200, &|| {
+            bearer(Method::GET, "/iam/userinfo", &token)
+        }),
+        ("sessions", 200, &|| {
+            bearer(Method::GET, "/iam/sessions", &token)
+        }),
+        ("wrong password", 403, &change),
+    ];
+    for (what, usual, request) in requests {
+        // The store goes away before the first command that the request needs, before the second, and so on.
+        let mut commands = 0;
+        loop {
+            let before = sessions().await;
+            service.store.set_down_after(commands);
+            let answer = service.send(request()).await;
+            service.store.set_down(false);
+            if answer.status == usual {
+                break;
+            }
+            assert_eq!(answer.status, 503, "{what}, {commands}: {answer:?}");
+            assert!(!answer.headers.contains_key(header::SET_COOKIE), "{what}");
+            let body = String::from_utf8_lossy(&answer.body);
+            for told in ["access_token", "usr_", "ses_"] {
+                assert!(!body.contains(told), "{what}, {commands}: {body}");
+            }
+            assert_eq!(sessions().await, before, "{what}, {commands}");
+            commands += 1;
+            assert!(commands < 20, "{what} never works");
+        }
+        assert!(commands > 0, "{what} asks the store for nothing");
+    }
+    assert_minted(&service.mint(&cookie, "").await);
 }

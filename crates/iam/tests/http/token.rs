@@ -375,6 +375,36 @@ async fn c038_a_session_that_mints_too_much_waits_and_lives_on() {
 }
 
 #[tokio::test]
+async fn c038_all_sessions_of_a_user_together_mint_no_more_than_each_may() {
+    let change = |config: &mut sessionmint_iam::Config| {
+        config.sessions.mints_per_minute = 10;
+        config.sessions.max_per_user = 2;
+    };
+    let service = TestService::start_with(change, None).await;
+    service.add_user("ada", PASSWORD).await;
+    let mut minted = 0;
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        let cookie = service.sign_in("ada", PASSWORD).await;
+        while service.mint(&cookie, "").await.status == 200 {
+            minted += 1;
+        }
+        sessions.push(cookie);
+    }
+    assert_eq!(minted, 20);
+    for cookie in &sessions {
+        let answer = service.mint(cookie, "").await;
+        assert_oauth_error(&answer, 429, "slow_down");
+        assert_eq!(answer.header(header::RETRY_AFTER), "6");
+    }
+    // A third session costs a sign-in, and takes the place of the first.
+    service.sign_in("ada", PASSWORD).await;
+    assert_login_required(&service.mint(&sessions[0], "").await);
+    service.clock.advance_secs(6);
+    assert_minted(&service.mint(&sessions[1], "").await);
+}
+
+#[tokio::test]
 async fn a_body_over_64_kib_is_refused() {
     let (service, _, cookie) = signed_in().await;
     let fits = format!("grant_type=session&x={}", "y".repeat(60_000));
