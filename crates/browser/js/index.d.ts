@@ -1,9 +1,14 @@
 /// <reference lib="esnext.disposable" />
 // The public contract of the package. Written by hand.
 
-/** Creates a token manager. Does nothing else: no request, no timer, no listener before the first use; safe without a DOM. */
+/**
+ * Creates a token manager. Does nothing else: no request, no timer, no listener before the first use; safe without a DOM.
+ *
+ * @throws {TypeError} for a mistake in the options
+ */
 export function createTokenManager(options: TokenManagerOptions): TokenManager;
 
+/** What a manager works with. Only `iam` is required. */
 export interface TokenManagerOptions {
   /**
    * Address of the sign-in service, for example `https://api.example.com/iam`. It must share a registrable domain with
@@ -47,6 +52,7 @@ export interface TokenRequest {
   scope?: string | undefined;
 }
 
+/** Holds the tokens of one session and keeps them fresh. Its methods may be used apart from it (`const { getToken } = auth`). */
 export interface TokenManager extends Disposable {
   /**
    * A valid token: at once if there is one, else minted, together with everybody else who asks. Tries again for up to
@@ -90,20 +96,27 @@ export interface TokenManager extends Disposable {
   dispose(): void;
 }
 
+/** What a user signs in with. */
 export interface Credentials {
+  /** The name that the user signs in with. */
   username: string;
+  /** Sent once, kept nowhere. */
   password: string;
   /** Asks the service for a cookie that outlives the browser's session. Default: false. */
   staySignedIn?: boolean;
+  /** Gives up. The service may have accepted the sign-in nevertheless. */
   signal?: AbortSignal | undefined;
 }
 
+/** Who signed in. */
 export interface User {
   /** Stable and never reused; equals the token's `sub`. */
   id: string;
+  /** The name that the user signs in with; may change. */
   username: string;
 }
 
+/** What {@link TokenManager.on} listens to, and what a listener is given. No event carries a token. */
 export interface TokenManagerEvents {
   /** There is a session: the first token came. */
   signedin: TokenEvent;
@@ -119,6 +132,7 @@ export interface TokenManagerEvents {
   };
   /** Tokens cannot be renewed for now; the one in hand is served until it ends. */
   degraded: {
+    /** The trouble, as a caller without a valid token is told. */
     code: TokenErrorCode;
     /** Seconds until the next try. */
     retryAfter: number | undefined;
@@ -127,43 +141,64 @@ export interface TokenManagerEvents {
   recovered: Record<string, never>;
   /** The session reaches its absolute end soon, whatever the user does. Two minutes ahead. */
   ending: {
+    /** Whole seconds to the end. */
     secondsLeft: number;
-    /** Milliseconds since 1970. */
+    /** The end in milliseconds since 1970. */
     sessionEndsAt: number;
   };
 }
 
+/** About a token, without the token. */
 export interface TokenEvent {
+  /** The service that it is for, as it was asked for. */
   resource: string | undefined;
   /** The scopes granted, separated by spaces. */
   scope: string | undefined;
-  /** Milliseconds since 1970. */
+  /** The token's end in milliseconds since 1970. */
   expiresAt: number;
   /** The session's absolute end in milliseconds since 1970. */
   sessionEndsAt: number;
 }
 
+/** What went wrong: stable, for programs. */
 export type TokenErrorCode =
+  /** There is no session: the user has to sign in. */
   | "signed_out"
+  /** No answer in time. Temporary. */
   | "timeout"
+  /** The service could not be reached. Temporary. */
   | "network"
+  /** The service cannot answer at the moment. Temporary. */
   | "unavailable"
+  /** The service asks for a pause. Temporary. */
   | "throttled"
+  /** The service is there but does not allow this origin. */
   | "origin_refused"
+  /** The service refuses this client, audience or scope. */
   | "not_allowed"
+  /** `login`: wrong name or password. */
   | "invalid_credentials"
+  /** `login`: accepted, but the browser kept no cookie. */
   | "cookie_not_stored"
+  /** `fetch`: the API answered with a redirect. */
   | "redirect_refused"
+  /** This manager was disposed of. */
   | "disposed"
+  /** This browser has no WebAssembly. */
   | "wasm_missing"
+  /** The page's content security policy forbids WebAssembly. */
   | "wasm_blocked_by_csp"
+  /** The server has no WebAssembly module at that address. */
   | "wasm_not_found"
+  /** The WebAssembly module could not be loaded for another reason. Temporary. */
   | "wasm_failed";
 
 /** The one error class of the package. Switch on `code`; the message is for people. */
 export class TokenError extends Error {
   private constructor();
+  /** For logs. */
   readonly name: "TokenError";
+  /** What went wrong. */
   readonly code: TokenErrorCode;
   /** Trying again later may help; the user is still signed in as far as is known. */
   readonly temporary: boolean;
@@ -173,11 +208,14 @@ export class TokenError extends Error {
   readonly cause?: unknown;
 }
 
+/** Time as a manager sees it. */
 export interface Clock {
   /** Milliseconds since 1970, like `Date.now()`. */
   now(): number;
   /** Milliseconds of a clock that never goes back, like `performance.now()`. */
   monotonic(): number;
+  /** Calls back after `delay` milliseconds; gives what `clearTimeout` takes. */
   setTimeout(callback: () => void, delay: number): unknown;
+  /** Does nothing for what is not a timer of its own, or not one any more. */
   clearTimeout(timer: unknown): void;
 }

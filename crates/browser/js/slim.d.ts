@@ -6,6 +6,7 @@ export * from "./index.js";
 /** As in `sessionmint`, with the module of the option `wasm`. */
 export function createTokenManager(options: SlimOptions): TokenManager;
 
+/** The options of `sessionmint`, and where the module is. */
 export interface SlimOptions extends TokenManagerOptions {
   /**
    * The WebAssembly module, which is `sessionmint/sessionmint.wasm` of the same version of the package, or a function

@@ -74,6 +74,11 @@ pub(crate) fn run(peers_anew: bool) -> Result<()> {
             line(&format!("{} {}", peer.name, peer.version), peer.size)
         );
     }
+    let readme = std::fs::read_to_string(sh::root().join("crates/browser/README.md"))?;
+    let promise = format!("**{} kB**", kilobytes(ENTRIES[0].3));
+    if !readme.contains(&promise) {
+        bail!("crates/browser/README.md does not promise {promise}");
+    }
     if !over.is_empty() {
         bail!("over the budget: {}", over.join("; "));
     }
