@@ -191,6 +191,8 @@ words! {
         KeyRemoved = "key.removed"
         /// A request came from where no page may call.
         OriginRefused = "origin.refused"
+        /// A request carried the session cookie twice, which counts as none.
+        CookieRefused = "cookie.refused"
         /// The database was replaced by a backup.
         DatabaseRestored = "database.restored"
     }
@@ -342,7 +344,7 @@ pub struct Refusal {
 /// A record as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// Its number; no two records of a database have the same.
+    /// Its number; no two records that are kept have the same.
     pub id: i64,
     /// When it happened.
     pub at: Timestamp,

@@ -3,17 +3,26 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
 /// The peer; or, when that is a trusted proxy, the last address in `X-Forwarded-For` that is not one. What stands before
 /// it was written by the client. Without a known peer (a test, a Unix socket) it is `0.0.0.0`.
 pub(super) fn client_ip(request: &Request, trusted: &[IpNet]) -> IpAddr {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
+    behind_proxies(peer(request.extensions()), request.headers(), trusted)
+}
+
+/// The same of a request whose body was taken.
+pub(super) fn client_ip_of(parts: &Parts, trusted: &[IpNet]) -> IpAddr {
+    behind_proxies(peer(&parts.extensions), &parts.headers, trusted)
+}
+
+fn peer(extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| {
         address.ip().to_canonical()
-    });
-    behind_proxies(peer, request.headers(), trusted)
+    })
 }
 
 fn behind_proxies(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {

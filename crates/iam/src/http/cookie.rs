@@ -15,13 +15,22 @@ pub(super) fn hash(key: &SessionKey) -> SessionKeyHash {
     SessionKeyHash(hash)
 }
 
-/// The hash of the request's session cookie; `None` when there is none, or two, or it has no session id's form.
-pub(super) fn session_key_hash(headers: &HeaderMap) -> Option<SessionKeyHash> {
+fn found(headers: &HeaderMap) -> Found<'_> {
     let fields = headers
         .get_all(header::COOKIE)
         .iter()
         .map(|value| value.as_bytes());
-    match find(fields, SESSION_COOKIE) {
+    find(fields, SESSION_COOKIE)
+}
+
+/// Whether the request carries the session cookie more than once.
+pub(super) fn is_ambiguous(headers: &HeaderMap) -> bool {
+    matches!(found(headers), Found::Several)
+}
+
+/// The hash of the request's session cookie; `None` when there is none, or two, or it has no session id's form.
+pub(super) fn session_key_hash(headers: &HeaderMap) -> Option<SessionKeyHash> {
+    match found(headers) {
         Found::Nothing => None,
         Found::One(value) => SessionKey::parse(value).map(|key| hash(&key)),
         Found::Several => {

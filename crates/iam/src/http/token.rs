@@ -13,16 +13,18 @@ use sessionmint_oauth::error::{ErrorBody, ErrorCode};
 use sessionmint_oauth::form::{Form, InvalidForm, is_media_type};
 use sessionmint_oauth::session_grant::{self, Mint, Refusal, SessionGrantRequest, SessionRow};
 use sessionmint_oauth::{AccessTokenClaims, ClientId, Scope, SessionId, SessionKeyHash, Timestamp};
-use sessionmint_store::{Change, Session, StoreError};
+use sessionmint_store::{AuditKind, Change, Session, StoreError};
 use tracing::field::display;
 
 use super::body::{self, BodyError};
 use super::caller::{Caller, NotAllowed};
+use super::client_ip::client_ip_of;
 use super::problem::OUTAGE_RETRY_SECS;
 use super::{answer, cookie};
 use crate::App;
 use crate::keys::SigningError;
 use crate::random::{self, RandomError};
+use crate::refusals::{About, Refused};
 
 /// Grants of OAuth that exist, but that no browser client may use.
 const GRANTS_OF_OTHER_CLIENTS: [&str; 5] = [
@@ -126,7 +128,20 @@ async fn grant(
     let form = Form::parse(&body)?;
     let grant_type = form.get("grant_type").ok_or(TokenError::GrantMissing)?;
     if grant_type == session_grant::GRANT_TYPE || grant_type == session_grant::GRANT_TYPE_URN {
-        return from_session(app, caller, &parts.headers, &form, line).await;
+        let minted = from_session(app, caller, &parts.headers, &form, line).await;
+        if matches!(minted, Err(TokenError::Refused(Refusal::LoginRequired)))
+            && cookie::is_ambiguous(&parts.headers)
+        {
+            app.refusals.count(Refused {
+                kind: AuditKind::CookieRefused,
+                reason: None,
+                about: About::Nothing,
+                at: app.clock.now(),
+                network: client_ip_of(&parts, &app.config.trusted_proxies),
+                client_id: line.client_id.clone(),
+            });
+        }
+        return minted;
     }
     line.other_grant = true;
     if matches!(caller, Caller::Client(_)) && GRANTS_OF_OTHER_CLIENTS.contains(&grant_type) {

@@ -22,7 +22,7 @@ use sessionmint_store::{Actor, AuditFilter, AuditRecord};
 
 use crate::support::{
     PASSWORD, assert_denied, assert_login_required, assert_minted, bearer, logout_request,
-    signed_in,
+    mint_with_cookie_field, signed_in,
 };
 
 /// All records in the order of their arrival, those of refusals included.
@@ -319,6 +319,25 @@ async fn c151_a_refused_origin_is_one_event() {
             )
         );
     }
+}
+
+#[tokio::test]
+async fn c006_two_exact_cookies_leave_an_event() {
+    let (service, _, cookie) = signed_in().await;
+    let field = format!("{SESSION_COOKIE}={cookie}; {SESSION_COOKIE}={cookie}");
+    let twice = async {
+        for _ in 0..2 {
+            let answer = service.send(mint_with_cookie_field(field.as_bytes()));
+            assert_login_required(&answer.await);
+        }
+    };
+    let left = left_by(&service, twice).await;
+    assert_eq!(what(&left), [(Kind::CookieRefused, None)]);
+    assert_eq!(
+        (left[0].attempts, left[0].client_id.clone()),
+        (Some(2), Some("web".parse().unwrap()))
+    );
+    assert!(left[0].network.is_some() && left[0].user_id.is_none());
 }
 
 #[tokio::test]
