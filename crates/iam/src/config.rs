@@ -162,7 +162,8 @@ impl Default for HashingConfig {
 pub struct ThrottleConfig {
     /// Failures on one account from one network in a window. Default 10, 3 to 1000.
     pub failures_per_account_and_network: u32,
-    /// Failures from one network (an IPv4 address or an IPv6 /64) in a window. Default 100, 10 to 1000000.
+    /// Failures from one network (an IPv4 address or an IPv6 /64) in a window; all of an IPv6 /48 together may have ten
+    /// times that. Default 100, 10 to 1000000.
     pub failures_per_network: u32,
     /// Failures on one account from all networks in a window, after which each network has one attempt at a time.
     /// Default 100, 10 to 1000000.

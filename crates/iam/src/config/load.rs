@@ -397,7 +397,15 @@ fn address(sources: &mut Sources, name: &str) -> Option<SocketAddr> {
     let (value, place) = text(sources, name)?;
     let parsed = value.parse().ok();
     if parsed.is_none() {
-        sources.problem(place, format!("`{name}` is an IP address and a port such as `127.0.0.1:8080` or `[::]:8080`, not `{value}`"));
+        let port = value
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok())
+            .unwrap_or(8080_u16);
+        sources.problem(
+            place,
+            format!("`{name}` is an IP address and a port, such as `127.0.0.1:{port}` for this machine alone or `[::]:{port}` for all that reach it, not `{value}`"),
+        );
     }
     parsed
 }

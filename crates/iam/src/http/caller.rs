@@ -16,7 +16,7 @@ pub(super) enum Caller {
     /// It is the origin of this client.
     Client(Box<BrowserClient>),
     /// It is nobody's, or no origin at all.
-    Refused(String),
+    Refused(Stranger),
     /// It is the service's own.
     Own,
     /// It is a client's, but this is no script's `fetch`: a navigation, a form, an image, or a page of another site.
@@ -83,7 +83,7 @@ impl Caller {
             Origin::parse(field.as_bytes())
         };
         let Some(origin) = origin else {
-            return Self::Refused(printable(field));
+            return Self::Refused(Stranger::new(printable(field)));
         };
         if origin.as_str() == own {
             return Self::Own;
@@ -95,7 +95,10 @@ impl Caller {
             }
             Ok(None) => {
                 known.set(origin.as_str(), false);
-                Self::Refused(origin.to_string())
+                Self::Refused(Stranger {
+                    instead: on_own_site(origin, own),
+                    ..Stranger::new(origin.to_string())
+                })
             }
             Err(error) => {
                 tracing::error!(%error, "the client of an origin could not be looked up");
@@ -128,7 +131,7 @@ impl Caller {
     /// The same for the audit trail, with the origin where it is known.
     pub(super) fn audited(&self) -> Option<(AuditReason, Option<&str>)> {
         match self {
-            Self::Refused(origin) => Some((AuditReason::NotRegistered, Some(origin))),
+            Self::Refused(stranger) => Some((AuditReason::NotRegistered, Some(&stranger.origin))),
             Self::Own => Some((AuditReason::OwnOrigin, None)),
             Self::NotFetch => Some((AuditReason::NotFetch, None)),
             Self::NoOrigin | Self::Client(_) | Self::Unknown { .. } => None,
@@ -155,8 +158,8 @@ pub(super) enum NotAllowed {
     #[error("no Origin header")]
     NoOrigin,
     /// Its origin is no client's.
-    #[error("the origin is no client's; to allow it: {}", allow_command(.0))]
-    Origin(String),
+    #[error("the origin is no client's; {}", .0.advice())]
+    Origin(Stranger),
     /// Its origin is the service's own.
     #[error(
         "the origin is the service's own, from which nothing may mint: a page needs a host of its own"
@@ -170,12 +173,44 @@ pub(super) enum NotAllowed {
     Unavailable,
 }
 
-/// What an operator would type. Nothing allows `null` or a malformed origin.
-fn allow_command(origin: &str) -> String {
-    match Origin::parse(origin.as_bytes()) {
-        Some(origin) => format!("sessionmint client set CLIENT_ID --add-origin {origin}"),
-        None => format!("nothing, `{origin}` is not the origin of a web page"),
+/// An origin that is no client's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stranger {
+    origin: String,
+    /// Where the same app would be on the site of the service, when it is not from here on that site.
+    instead: Option<String>,
+}
+
+impl Stranger {
+    fn new(origin: String) -> Self {
+        Self {
+            origin,
+            instead: None,
+        }
     }
+
+    /// What an operator would do. Nothing allows `null` or a malformed origin.
+    fn advice(&self) -> String {
+        let Self { origin, instead } = self;
+        match (Origin::parse(origin.as_bytes()), instead) {
+            (Some(origin), Some(instead)) => format!(
+                "open the app at {instead}: browsers send this service no cookie from {origin}, an address being no name \
+                 of the same site"
+            ),
+            (Some(origin), None) => {
+                format!("to allow it: sessionmint client set CLIENT_ID --add-origin {origin}")
+            }
+            (None, _) => format!("nothing allows it, `{origin}` is not the origin of a web page"),
+        }
+    }
+}
+
+/// Developers open `127.0.0.1` for `localhost` and the other way round; to browsers they are different sites.
+fn on_own_site(origin: Origin<'_>, own: &str) -> Option<String> {
+    let own = Origin::parse(own.as_bytes())?.host();
+    let host = origin.host();
+    let is_address = matches!(host, "127.0.0.1" | "[::1]");
+    (is_address && own == "localhost").then(|| origin.as_str().replacen(host, own, 1))
 }
 
 fn is_fetch(headers: &HeaderMap) -> bool {
@@ -209,17 +244,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_names_the_command_that_would_allow_the_origin() {
-        let text = NotAllowed::Origin("https://new.example.com".to_owned()).to_string();
-        assert!(
-            text.ends_with("sessionmint client set CLIENT_ID --add-origin https://new.example.com"),
-            "{text}"
-        );
-        assert!(
-            !NotAllowed::Origin("null".to_owned())
-                .to_string()
-                .contains("--add-origin")
-        );
+    fn a_refusal_names_what_would_help() {
+        let said = |origin: &str, own: &str| {
+            let instead = Origin::parse(origin.as_bytes()).and_then(|o| on_own_site(o, own));
+            let origin = origin.to_owned();
+            NotAllowed::Origin(Stranger { origin, instead }).to_string()
+        };
+        let add = "sessionmint client set CLIENT_ID --add-origin";
+        let new = "https://new.example.com";
+        assert!(said(new, "https://api.example.com").ends_with(&format!("{add} {new}")));
+        assert!(!said("null", "https://api.example.com").contains("--add-origin"));
+        for address in ["http://127.0.0.1:5173", "http://[::1]:5173"] {
+            let text = said(address, "http://localhost:4181");
+            assert!(
+                text.contains("open the app at http://localhost:5173") && !text.contains(add),
+                "{text}"
+            );
+            assert!(said(address, "http://127.0.0.1:4181").contains(add));
+        }
     }
 
     #[test]

@@ -187,7 +187,11 @@ async fn start_session(
             let cookie = cookie::issue(&key, persistent.then_some(limits.absolute_secs));
             Ok(SignedIn { user, sid, cookie })
         }
-        StartSession::UserGone => Err(LoginError::Rejected),
+        StartSession::UserGone => {
+            let reason = "the user was disabled, or their password changed, while it was checked";
+            tracing::info!(outcome = %"rejected", user_id = %user.user_id, reason, "sign-in");
+            Err(LoginError::Rejected)
+        }
     }
 }
 
@@ -261,7 +265,8 @@ impl LoginError {
             Self::NotAllowed(_) | Self::Throttled { .. } | Self::Busy { .. } => {
                 tracing::warn!(outcome, cause = %self, %network, "sign-in");
             }
-            Self::Rejected => tracing::info!(outcome, %network, "sign-in"),
+            // The authenticator has said so, with the reason.
+            Self::Rejected => tracing::debug!(outcome, %network, "sign-in"),
             Self::Body(_) => {
                 tracing::info!(outcome, cause = %self, %network, "sign-in");
             }

@@ -194,18 +194,7 @@ async fn method_not_allowed() -> Problem {
     )
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the signature that the layer wants"
-)]
-fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
-    let text = cause
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| cause.downcast_ref::<&str>().copied());
-    tracing::error!(
-        panic = text.unwrap_or("of an unknown kind"),
-        "a request handler panicked"
-    );
+/// The hook for panics has said what happened and where.
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     axum::response::IntoResponse::into_response(Problem::server_error())
 }

@@ -5,9 +5,9 @@
 //! checks argon2id hashes in the store, behind [`Throttled`], which slows guessing down.
 //!
 //! # Plugging in your own
-//! Decide about the credentials; throttling, sessions and answers are not your concern. Two duties: do the same work
+//! Decide about the credentials; throttling, sessions and answers are not your concern. Three duties: do the same work
 //! for unknown names as for wrong passwords, and answer [`AuthenticateError::Unavailable`] when your source does not
-//! answer, never [`AuthenticateError::Rejected`]. The user needs an id of this service (`usr_…`), since sessions hang on
+//! answer, never [`AuthenticateError::Rejected`], and log why you reject somebody, which only you know. The user needs an id of this service (`usr_…`), since sessions hang on
 //! it: add each of your users to the store without a password, and return that id.
 //!
 //! ```

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use sessionmint_oauth::Timestamp;
 use sessionmint_store::{By, Change, ChangePassword, Store, StoreError, User};
+use tracing::field::display;
 
 use super::hasher::{HashError, Hasher, HasherError, Verdict, Work};
 use super::{
@@ -80,7 +81,7 @@ impl PasswordAuthenticator {
         if attempt.username.len() > MAX_USERNAME_BYTES
             || attempt.password.expose_secret().len() > MAX_PASSWORD_BYTES
         {
-            tracing::info!(network = %attempt.network, "sign-in refused: name or password too long");
+            tracing::info!(outcome = %"rejected", network = %attempt.network, reason = "the name or the password is too long", "sign-in");
             return Err(AuthenticateError::Rejected);
         }
         let user = self
@@ -194,25 +195,21 @@ impl From<HashError> for AuthenticateError {
 
 /// Unknown names are not logged: now and then somebody types a password there.
 fn log_refusal(attempt: &Credentials<'_>, user: Option<&User>, verdict: &Verdict) {
-    let network = attempt.network;
-    match user {
-        None => tracing::info!(%network, "sign-in refused: unknown user"),
-        Some(user) => {
-            let name = Printable(&user.username);
-            match (verdict, user.disabled_at, &user.password_hash) {
-                (Verdict::Unreadable, _, _) => {
-                    tracing::error!(user_id = %user.id, username = %name, "sign-in refused: the stored hash is damaged; set a new password");
-                }
-                (_, Some(_), _) => {
-                    tracing::info!(user_id = %user.id, username = %name, %network, "sign-in refused: disabled");
-                }
-                (_, None, None) => {
-                    tracing::info!(user_id = %user.id, username = %name, %network, "sign-in refused: the user has no password");
-                }
-                (_, None, Some(_)) => {
-                    tracing::info!(user_id = %user.id, username = %name, %network, "sign-in refused: wrong password");
-                }
-            }
-        }
+    let (outcome, network) = (display("rejected"), attempt.network);
+    let Some(user) = user else {
+        tracing::info!(outcome, %network, reason = "unknown user", "sign-in");
+        return;
+    };
+    let (user_id, username) = (&user.id, Printable(&user.username));
+    if matches!(verdict, Verdict::Unreadable) {
+        let reason = "the stored hash is damaged; set a new password";
+        tracing::error!(outcome, %network, %user_id, %username, reason, "sign-in");
+        return;
     }
+    let reason = match (user.disabled_at, &user.password_hash) {
+        (Some(_), _) => "disabled",
+        (None, None) => "the user has no password",
+        (None, Some(_)) => "wrong password",
+    };
+    tracing::info!(outcome, %network, %user_id, %username, reason, "sign-in");
 }

@@ -2,7 +2,8 @@
 //!
 //! Three limits, each a bucket of failures that empties evenly over the window:
 //! - **account and network**: what one network may fail on one account. The limit that stops a guesser.
-//! - **network**: what one network may fail on all accounts together. Stops one password tried on many names.
+//! - **network**: what one network may fail on all accounts together. Stops one password tried on many names. An IPv6
+//!   site, a /48 of 65,536 networks that hosters hand out to anybody, may fail [`SITE_FACTOR`] times that.
 //! - **account**: what all networks together may fail on one account. Crossing it never refuses by itself, or anybody
 //!   with enough addresses could lock the account; instead each network is left one attempt at a time. A network that
 //!   has not failed lately always has that one, so the owner gets in with the right password.
@@ -23,6 +24,10 @@ use crate::config::ThrottleConfig;
 /// names cannot wash out the bucket of an account under attack.
 const MAX_BUCKETS: usize = 100_000;
 
+/// Failures of an IPv6 /48 in failures of one of its networks. As many as a company or a campus with all its networks
+/// needs, far fewer than it has networks.
+const SITE_FACTOR: u32 = 10;
+
 /// The part of an address that one subscriber holds: an IPv4 address, or an IPv6 /64, since whoever has a /64 can use
 /// a new address for each attempt.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,9 +37,23 @@ impl Network {
     pub(crate) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V4(v4) => IpAddr::V4(v4),
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+            IpAddr::V6(v6) => first_bits(v6, 64),
         })
     }
+
+    /// The /48 around an IPv6 network.
+    fn site(self) -> Option<Self> {
+        match self.0 {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(v6) => Some(Self(first_bits(v6, 48))),
+        }
+    }
+}
+
+fn first_bits(address: Ipv6Addr, bits: u32) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from_bits(
+        address.to_bits() & !(u128::MAX >> bits),
+    ))
 }
 
 /// A name of any length in 16 bytes, not readable from a memory dump.
@@ -44,6 +63,7 @@ type Account = [u8; 16];
 enum Key {
     AccountAndNetwork(Account, Network),
     Network(Network),
+    Site(Network),
     Account(Account),
 }
 
@@ -85,6 +105,7 @@ impl Limit {
 pub struct Throttle {
     account_and_network: Limit,
     network: Limit,
+    site: Limit,
     account: Limit,
     max_buckets: usize,
     /// When each bucket will be empty, in milliseconds since the epoch. An absent bucket is empty.
@@ -115,6 +136,10 @@ impl Throttle {
                 config.window_secs,
             ),
             network: Limit::new(config.failures_per_network, config.window_secs),
+            site: Limit::new(
+                config.failures_per_network.saturating_mul(SITE_FACTOR),
+                config.window_secs,
+            ),
             account: Limit::new(config.failures_per_account, config.window_secs),
             max_buckets,
             empty_at: Mutex::default(),
@@ -141,8 +166,10 @@ impl Throttle {
         };
 
         let [pair_key, network_key, account_key] = attempt.keys();
+        let site_key = attempt.site();
         let pair = fill(&pair_key, self.account_and_network);
         let network = fill(&network_key, self.network);
+        let site = site_key.map_or(0, |key| fill(&key, self.site));
         let account = fill(&account_key, self.account);
 
         let under_siege = room_in(self.account, account) > 0;
@@ -154,18 +181,22 @@ impl Throttle {
             },
             ..self.account_and_network
         };
-        let wait = room_in(pair_limit, pair).max(room_in(self.network, network));
+        let wait = room_in(pair_limit, pair)
+            .max(room_in(self.network, network))
+            .max(room_in(self.site, site));
         if wait > 0 {
             return Err(RetryAfterSecs(
                 u64::try_from(wait).unwrap_or(0).div_ceil(1000).max(1),
             ));
         }
 
-        for (key, fill, limit) in [
+        let charged = [
             (pair_key, pair, self.account_and_network),
             (network_key, network, self.network),
             (account_key, account, self.account),
-        ] {
+        ];
+        let of_site = site_key.map(|key| (key, site, self.site));
+        for (key, fill, limit) in charged.into_iter().chain(of_site) {
             let fill = fill.saturating_add(limit.millis_each).min(limit.full());
             buckets.insert(key, now.saturating_add(fill));
         }
@@ -182,6 +213,9 @@ impl Throttle {
         let mut buckets = self.lock();
         buckets.remove(&pair);
         give_back(&mut buckets, network, self.network);
+        if let Some(site) = attempt.site() {
+            give_back(&mut buckets, site, self.site);
+        }
         give_back(&mut buckets, account, self.account);
     }
 
@@ -191,6 +225,9 @@ impl Throttle {
         let mut buckets = self.lock();
         give_back(&mut buckets, pair, self.account_and_network);
         give_back(&mut buckets, network, self.network);
+        if let Some(site) = attempt.site() {
+            give_back(&mut buckets, site, self.site);
+        }
         give_back(&mut buckets, account, self.account);
     }
 
@@ -211,6 +248,10 @@ impl Attempt {
             Key::Network(self.network),
             Key::Account(self.account),
         ]
+    }
+
+    fn site(&self) -> Option<Key> {
+        self.network.site().map(Key::Site)
     }
 }
 
@@ -389,6 +430,26 @@ mod tests {
             10
         );
         assert!(throttle.begin("bob", A, at(0)).is_err());
+    }
+
+    #[test]
+    fn c147_a_slash_48_full_of_networks_is_one_site_with_room_for_an_honest_one() {
+        let throttle = Throttle::new(&config());
+        let network = |n: u32| format!("2001:db8:1:{n:x}::1").parse().unwrap();
+        let passed: u32 = (0..3000)
+            .map(|n| failures(&throttle, &format!("user{n}"), network(n), at(0), 1))
+            .sum();
+        assert_eq!(passed, 10 * 100);
+        let next_site = "2001:db8:2::1".parse().unwrap();
+        assert!(throttle.begin("ann", next_site, at(0)).is_ok());
+
+        let campus = Throttle::new(&config());
+        for n in 0..3000 {
+            let attempt = campus
+                .begin(&format!("user{n}"), network(n % 9), at(0))
+                .unwrap_or_else(|_| panic!("right passwords cost nothing"));
+            campus.succeeded(&attempt);
+        }
     }
 
     #[test]

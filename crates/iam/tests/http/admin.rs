@@ -131,7 +131,11 @@ async fn c151_mints_and_refusals_are_counted_and_logged_by_outcome() {
         ("outcome=login_required client_id=web", 1),
         ("outcome=invalid_scope client_id=web", 1),
         ("grant=session outcome=origin_refused", 1),
-        ("outcome=rejected network=", 1),
+        (
+            "INFO sessionmint_iam::login::password: sign-in outcome=rejected network=",
+            1,
+        ),
+        ("reason=\"wrong password\"", 1),
         ("outcome=signed_out", 1),
     ] {
         assert_eq!(
