@@ -9,8 +9,9 @@ use sessionmint_iam::config::KeysConfig;
 use sessionmint_iam::keys::{
     EncryptionKeySource, KeyLocation, KeysError, Reseal, Rotation, SigningKeys, reseal,
 };
-use sessionmint_iam::testing::{START, TestService};
+use sessionmint_iam::testing::{ISSUER, START, TestService};
 use sessionmint_iam::{App, Clock as _, Config};
+use sessionmint_oauth::jwt::ExpectedClaims;
 use sessionmint_oauth::{Algorithm, KeyState};
 use sessionmint_store::{By, SigningKeyRow, SqliteStore};
 
@@ -69,6 +70,18 @@ async fn c069_the_key_set_has_only_public_members_whatever_the_algorithm() {
         let me = service.account_token(&cookie).await;
         let me = super::support::bearer(http::Method::GET, "/iam/userinfo", &me);
         assert_eq!(service.send(me).await.status, 200, "{algorithm}");
+
+        let (store, by) = (&*service.app.store, By::service(START));
+        let second = service.app.keys.rotate(store, &by, Rotation::Planned).await;
+        let set: serde_json::Value = serde_json::from_slice(&service.app.keys.jwks().body).unwrap();
+        let kids: Vec<_> = set["keys"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|key| &key["kid"])
+            .collect();
+        assert_eq!(kids, [&key["kid"], &second.unwrap().into()]);
+        assert_ne!(kids[0], kids[1], "{algorithm}");
     }
 }
 
@@ -289,6 +302,34 @@ async fn c076_signing_keys_are_random_and_not_derived_from_the_encryption_key() 
     let two = TestService::start_with(given, None).await;
     assert_ne!(one.app.keys.jwks().body, two.app.keys.jwks().body);
     assert!(!one.folder().join("iam.db.key").exists());
+}
+
+#[tokio::test]
+async fn c076_another_encryption_key_changes_no_signing_key() {
+    let service = TestService::start().await;
+    service.add_user("ada", PASSWORD).await;
+    let cookie = service.sign_in("ada", PASSWORD).await;
+    let token = service.account_token(&cookie).await;
+    let before = service.app.keys.jwks();
+    let (config, store) = (&service.app.config, &*service.app.store);
+    let location = KeyLocation::new(&config.keys, &config.database);
+    let beside = service.folder().join("iam.db.key");
+    let new = service.folder().join("new.key");
+    // A file of the same mode.
+    std::fs::copy(&beside, &new).unwrap();
+    std::fs::write(&new, KEY).unwrap();
+    reseal(&location, &new, store, &By::service(START))
+        .await
+        .unwrap();
+    std::fs::rename(&new, &beside).unwrap();
+    let after = another(&service).await;
+    assert_eq!(after.keys.jwks().body, before.body);
+    let expected = ExpectedClaims {
+        issuer: ISSUER.to_owned(),
+        audiences: vec![ISSUER.to_owned()],
+        leeway_secs: 0,
+    };
+    assert!(after.keys.verify(&token, &expected, START).is_ok());
 }
 
 #[tokio::test]
