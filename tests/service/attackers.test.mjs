@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { COOKIE, login, mint, send } from "../harness/client.mjs";
+import { COOKIE, login, mint, say, send, smugglings } from "../harness/client.mjs";
 import { PASSWORD, startDemo } from "../harness/stack.mjs";
 
 let demo, origin, api, username;
@@ -217,4 +217,21 @@ test("no secret is in the log or, readable, in the database", async () => {
     assert.ok(!stored.includes(secret), `${what} in the database`);
   }
   assert.ok(!log.includes("\x1b[31m"), "terminal escapes are encoded");
+});
+
+test("c152_the_gateway_and_the_services_see_the_same_end_of_each_request", async () => {
+  const cookie = `${COOKIE}=${await sessionOf()}`;
+  const headers = `Origin: ${origin}\r\nContent-Type: application/x-www-form-urlencoded\r\n`;
+  for (const path of ["/iam/oauth/token", "/notes"]) {
+    for (const [what, words] of Object.entries(smugglings({ host: new URL(api).host, path, headers }))) {
+      const heard = await say(api, words);
+      assert.doesNotMatch(heard, /access_token|smuggled/, what);
+      // On whichever connection to the service the next ones travel: they are answered as if nothing had been.
+      for (let i = 0; i < 3; i += 1) {
+        const minted = await mint(api, { origin, cookie });
+        assert.equal(minted.status, 200, `${what}: ${minted.text}`);
+        assert.equal((await send(api, { path: "/iam/.well-known/jwks.json" })).json?.keys?.length, 1, what);
+      }
+    }
+  }
 });

@@ -6,7 +6,7 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
-import { COOKIE, login, mint, send } from "../harness/client.mjs";
+import { COOKIE, login, mint, say, send, smugglings } from "../harness/client.mjs";
 import { freePort } from "../harness/ports.mjs";
 import { Server } from "../harness/process.mjs";
 import { startIam } from "../harness/stack.mjs";
@@ -74,6 +74,23 @@ for (const [name, configure] of Object.entries(GATEWAYS)) {
       assert.equal(seen.status, 200, path);
       assert.equal(seen.json.cookie ?? "", "", path);
       assert.deepEqual(seen.setCookies, [], path);
+    }
+  });
+
+  test(`c152_${name}_and_the_service_see_the_same_end_of_each_request`, async () => {
+    const { session } = await login(api, { origin: ui, username: iam.user });
+    const cookie = `${COOKIE}=${session}`;
+    const headers = `Origin: ${ui}\r\nContent-Type: application/x-www-form-urlencoded\r\n`;
+    const path = "/iam/oauth/token";
+    for (const [what, words] of Object.entries(smugglings({ host: new URL(api).host, path, headers }))) {
+      const heard = await say(api, words);
+      assert.doesNotMatch(heard, /access_token|smuggled/, what);
+      // On whichever connection to the service the next ones travel: they are answered as if nothing had been.
+      for (let i = 0; i < 3; i += 1) {
+        const minted = await mint(api, { origin: ui, cookie });
+        assert.equal(minted.status, 200, `${what}: ${minted.text}`);
+        assert.equal((await send(api, { path: "/iam/.well-known/jwks.json" })).json?.keys?.length, 1, what);
+      }
     }
   });
 }
