@@ -300,9 +300,13 @@ fn c154_callers_of_a_slow_database_wait_for_a_bounded_time_and_leave_nothing() {
     let mut server = serve(folder.path(), &[]);
     let app = App(server.address);
     let [ends, stays] = two_sessions(&server, &database);
+    // Only root may list the files of a process that keeps its memory to itself; since Linux 6.2 everybody is told how many.
     let used = |what: &str| {
-        let entries = fs::read_dir(format!("/proc/{}/{what}", server.id())).unwrap();
-        entries.count()
+        let folder = format!("/proc/{}/{what}", server.id());
+        match (what, fs::metadata(&folder).unwrap().len()) {
+            ("fd", files @ 1..) => usize::try_from(files).unwrap(),
+            _ => fs::read_dir(folder).unwrap().count(),
+        }
     };
     assert!(app.is_signed_in(&stays));
     let before = (used("fd"), used("task"));
