@@ -4,6 +4,8 @@
 //! audit trail, in the same transaction; one that changes nothing leaves none. [`Sessions::touch_session`] is the exception:
 //! it is part of a mint, and mints are logged and counted instead.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sessionmint_oauth::{
     BrowserClient, ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId,
@@ -234,7 +236,10 @@ pub trait Clients: Send + Sync {
     /// Removes a client and, in the same transaction, its origins.
     async fn remove_client(&self, id: &ClientId, by: By) -> Result<Change, StoreError>;
     /// The client that an origin belongs to, byte for byte.
-    async fn client_by_origin(&self, origin: &str) -> Result<Option<BrowserClient>, StoreError>;
+    async fn client_by_origin(
+        &self,
+        origin: &str,
+    ) -> Result<Option<Arc<BrowserClient>>, StoreError>;
     /// Finds by id.
     async fn client(&self, id: &ClientId) -> Result<Option<BrowserClient>, StoreError>;
     /// All clients by id.

@@ -1,7 +1,7 @@
 //! Whose origin a request comes from.
 
 use std::collections::HashSet;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use sessionmint_oauth::BrowserClient;
@@ -14,7 +14,7 @@ pub(super) enum Caller {
     /// There is none: not a browser's cross-origin call.
     NoOrigin,
     /// It is the origin of this client.
-    Client(Box<BrowserClient>),
+    Client(Arc<BrowserClient>),
     /// It is nobody's, or no origin at all.
     Refused(Stranger),
     /// It is the service's own.
@@ -91,7 +91,7 @@ impl Caller {
         match store.client_by_origin(origin.as_str()).await {
             Ok(Some(client)) => {
                 known.set(origin.as_str(), true);
-                Self::Client(Box::new(client))
+                Self::Client(client)
             }
             Ok(None) => {
                 known.set(origin.as_str(), false);

@@ -14,6 +14,7 @@ use sessionmint_store::{AuditKind, AuditReason};
 
 use super::caller::{Caller, NotAllowed};
 use super::client_ip::client_ip;
+use super::headers;
 use super::problem::Problem;
 use crate::App;
 use crate::refusals::{About, Refused};
@@ -32,8 +33,9 @@ pub(super) struct Cors {
     pub(super) credentials: bool,
 }
 
-/// Finds out who calls (handlers read it as an extension of type [`Caller`]), answers preflights, and lets the scripts of
-/// an allowed origin read every answer, errors included. What is no script's gets no leave to read.
+/// Finds out who calls (handlers read it as an extension of type [`Caller`]), answers preflights, keeps what is inside to
+/// its bounds, and lets the scripts of an allowed origin read every answer, errors included. What is no script's gets no
+/// leave to read.
 pub(super) async fn layer(
     State((app, cors)): State<(Arc<App>, Cors)>,
     mut request: Request,
@@ -70,17 +72,17 @@ pub(super) async fn layer(
         preflight(&caller, cors)
     } else {
         request.extensions_mut().insert(caller);
-        next.run(request).await
+        headers::bounded(request, next).await
     };
     if let Some(network) = without_origin
         && response.status() == StatusCode::FORBIDDEN
     {
         refused(&app, AuditReason::NoOrigin, None, network);
     }
-    let headers = response.headers_mut();
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    let fields = response.headers_mut();
+    fields.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = origin {
-        allow(headers, origin, cors);
+        allow(fields, origin, cors);
     }
     response
 }

@@ -15,46 +15,51 @@ const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// Longest path and query in bytes. Nothing here takes a query.
 const MAX_TARGET_BYTES: usize = 8 * 1024;
 
-/// Refuses what is over the limits (RFC 6585 §5, RFC 9110 §15.5.15).
-pub(super) async fn limit(request: Request, next: Next) -> Response {
-    let size: usize = request
-        .headers()
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
-    if size > MAX_HEADER_BYTES {
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        return Problem::new(
-            status,
-            "headers_too_large",
-            "the request headers are over 32 KiB",
-        )
-        .into_response();
-    }
-    let target = request.uri().path_and_query();
-    if target.is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
-        return Problem::new(
-            StatusCode::URI_TOO_LONG,
-            "address_too_long",
-            "the path and the query are over 8 KiB",
-        )
-        .into_response();
-    }
-    next.run(request).await
-}
-
 /// How long a request may take, its body included. Longer than the longest wait for a password hash.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// Ends what takes too long.
-pub(super) async fn deadline(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(MAX_TIME, next.run(request)).await {
+/// Refuses what is over the limits.
+pub(super) async fn limit(request: Request, next: Next) -> Response {
+    match too_large(&request) {
+        Some(refusal) => refusal.into_response(),
+        None => next.run(request).await,
+    }
+}
+
+/// As [`limit`], and ends what takes too long.
+pub(super) async fn bounded(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(MAX_TIME, limit(request, next)).await {
         Ok(response) => response,
         Err(_) => {
             tracing::error!("a request was not answered within {} s", MAX_TIME.as_secs());
             Problem::unavailable().into_response()
         }
     }
+}
+
+/// RFC 6585 §5, RFC 9110 §15.5.15.
+fn too_large(request: &Request) -> Option<Problem> {
+    let size: usize = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if size > MAX_HEADER_BYTES {
+        return Some(Problem::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_large",
+            "the request headers are over 32 KiB",
+        ));
+    }
+    let target = request.uri().path_and_query();
+    if target.is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
+        return Some(Problem::new(
+            StatusCode::URI_TOO_LONG,
+            "address_too_long",
+            "the path and the query are over 8 KiB",
+        ));
+    }
+    None
 }
 
 /// Nothing here is a document: no answer may be cached, sniffed, framed or run. Only caching may be said otherwise.

@@ -31,6 +31,7 @@ use axum::middleware;
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post};
 use sessionmint_oauth::metadata;
+use tower::ServiceBuilder;
 use tower_cookies::CookieManagerLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -167,15 +168,13 @@ fn browser_endpoint(
     routes: MethodRouter<Arc<App>>,
     cors: Cors,
 ) -> MethodRouter<Arc<App>> {
-    routes
-        .fallback(method_not_allowed)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(headers::deadline))
-        .layer(middleware::from_fn(headers::limit))
+    let around = ServiceBuilder::new()
         .layer(middleware::from_fn_with_state(
             (Arc::clone(app), cors),
             cors::layer,
         ))
+        .layer(CatchPanicLayer::custom(panicked));
+    routes.fallback(method_not_allowed).layer(around)
 }
 
 async fn not_found() -> Problem {

@@ -1,5 +1,6 @@
 //! A store that can be taken away and given back.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -205,7 +206,10 @@ impl<S: Store> Clients for StoreWithOutages<S> {
         self.inner()?.remove_client(id, by).await
     }
 
-    async fn client_by_origin(&self, origin: &str) -> Result<Option<BrowserClient>, StoreError> {
+    async fn client_by_origin(
+        &self,
+        origin: &str,
+    ) -> Result<Option<Arc<BrowserClient>>, StoreError> {
         self.inner()?.client_by_origin(origin).await
     }
 

@@ -1,5 +1,7 @@
 //! Registered clients.
 
+use std::sync::Arc;
+
 use sessionmint_oauth::BrowserClient;
 
 use super::Instances;
@@ -30,7 +32,7 @@ pub(super) async fn a_client_comes_back_as_stored(on: &Instances) {
         for origin in &client.origins {
             assert_eq!(
                 on.one.client_by_origin(origin).await,
-                Ok(Some(client.clone()))
+                Ok(Some(Arc::new(client.clone())))
             );
         }
     }
@@ -103,7 +105,7 @@ pub(super) async fn replacing_a_client_keeps_to_the_same_rule(on: &Instances) {
         on.one.replace_client(grown.clone(), by()).await,
         Ok(ReplaceClient::Replaced)
     );
-    assert_eq!(on.one.client_by_origin(UI).await, Ok(Some(grown)));
+    assert_eq!(on.one.client_by_origin(UI).await, Ok(Some(Arc::new(grown))));
 
     let moved = client("web", &["https://new.example.com"]);
     assert_eq!(
@@ -144,8 +146,24 @@ pub(super) async fn an_origin_listed_twice_counts_once(on: &Instances) {
     assert_eq!(twice, Ok(AddClient::Added));
     assert_eq!(
         on.one.client_by_origin(UI).await,
-        Ok(Some(client("web", &[UI, ADMIN])))
+        Ok(Some(Arc::new(client("web", &[UI, ADMIN]))))
     );
+}
+
+pub(super) async fn every_change_is_seen_by_who_asked_a_moment_ago(on: &Instances) {
+    on.two.add_client(client("web", &[UI]), by()).await.unwrap();
+    for ttl in 10..60 {
+        let changed = BrowserClient {
+            ttl,
+            ..client("web", &[UI])
+        };
+        let from = if ttl % 2 == 0 { &on.one } else { &on.two };
+        from.replace_client(changed.clone(), by()).await.unwrap();
+        for reader in [&on.one, &on.two, &on.one] {
+            let seen = reader.client_by_origin(UI).await;
+            assert_eq!(seen, Ok(Some(Arc::new(changed.clone()))));
+        }
+    }
 }
 
 pub(super) async fn a_removed_client_frees_its_origins(on: &Instances) {

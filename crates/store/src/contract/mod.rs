@@ -93,6 +93,7 @@ cases! { ($)
         replacing_a_client_keeps_to_the_same_rule
         origins_compare_byte_for_byte
         an_origin_listed_twice_counts_once
+        every_change_is_seen_by_who_asked_a_moment_ago
         a_removed_client_frees_its_origins
     }
     keys {

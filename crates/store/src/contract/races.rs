@@ -249,7 +249,8 @@ pub(super) async fn one_of_many_clients_gets_an_origin(on: &Instances) {
         .await
         .unwrap()
         .unwrap()
-        .client_id;
+        .client_id
+        .clone();
     for (id, outcome) in outcomes {
         let expected = if id == owner {
             AddClient::Added

@@ -1,5 +1,7 @@
 //! Registered clients and the origins that identify them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sessionmint_oauth::{BrowserClient, ClientId};
@@ -93,13 +95,18 @@ impl Clients for SqliteStore {
         .await
     }
 
-    async fn client_by_origin(&self, origin: &str) -> Result<Option<BrowserClient>, StoreError> {
-        self.read(|conn| {
-            conn.prepare_cached(&format!(
-                "{SELECT} WHERE client_id = (SELECT client_id FROM client_origins WHERE origin = ?1)"
-            ))?
-            .query_row([origin], from_row)
-            .optional()
+    async fn client_by_origin(
+        &self,
+        origin: &str,
+    ) -> Result<Option<Arc<BrowserClient>>, StoreError> {
+        self.read_with(|reader| {
+            reader.client_by_origin(origin, |conn| {
+                conn.prepare_cached(&format!(
+                    "{SELECT} WHERE client_id = (SELECT client_id FROM client_origins WHERE origin = ?1)"
+                ))?
+                .query_row([origin], from_row)
+                .optional()
+            })
         })
     }
 

@@ -12,6 +12,7 @@ mod error;
 mod file;
 mod keys;
 mod migrate;
+mod reader;
 mod restore;
 mod rows;
 mod sessions;
@@ -28,6 +29,7 @@ use thread_local::ThreadLocal;
 pub use backup::{BackupError, Contents, backup};
 pub use error::OpenError;
 use error::store_error;
+use reader::Reader;
 pub use restore::{RestoreOptions, Restored, restore};
 use writer::Writer;
 
@@ -66,7 +68,7 @@ pub struct SqliteStore {
     path: PathBuf,
     busy_timeout: Duration,
     // Per store and per thread, and gone with the store: a `thread_local!` would keep connections open on idle threads.
-    readers: ThreadLocal<Connection>,
+    readers: ThreadLocal<Reader>,
     writer: Writer,
     observer: OnceLock<Arc<dyn Observer>>,
 }
@@ -130,10 +132,17 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        self.read_with(|reader| query(&reader.conn))
+    }
+
+    fn read_with<T>(
+        &self,
+        query: impl FnOnce(&Reader) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let watch = Watch::begin(self.observer.get(), CommandKind::Read);
         watch.end(
             self.readers
-                .get_or_try(|| file::reader(&self.path, self.busy_timeout))
+                .get_or_try(|| Reader::open(&self.path, self.busy_timeout))
                 .and_then(query)
                 .map_err(|error| store_error(&error)),
         )

@@ -1,0 +1,69 @@
+//! A thread's own connection for reading, and what it remembers.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use sessionmint_oauth::BrowserClient;
+
+use super::file;
+
+/// A connection that never writes.
+pub(super) struct Reader {
+    pub(super) conn: Connection,
+    clients: RefCell<KnownClients>,
+}
+
+/// Clients by origin: every request asks for one, and they hardly ever change.
+#[derive(Default)]
+struct KnownClients {
+    /// The state of the database that these are of.
+    version: Option<i64>,
+    by_origin: HashMap<String, Arc<BrowserClient>>,
+}
+
+impl Reader {
+    pub(super) fn open(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Self> {
+        Ok(Self {
+            conn: file::reader(path, busy_timeout)?,
+            clients: RefCell::default(),
+        })
+    }
+
+    /// The client of an origin: the one that is remembered if nothing at all was committed since, else what `find` gives.
+    pub(super) fn client_by_origin(
+        &self,
+        origin: &str,
+        find: impl FnOnce(&Connection) -> rusqlite::Result<Option<BrowserClient>>,
+    ) -> rusqlite::Result<Option<Arc<BrowserClient>>> {
+        // Asked before `find`, so that what is remembered is never older than the version it is remembered under.
+        let version = self.version()?;
+        let mut known = self.clients.borrow_mut();
+        if known.version != Some(version) {
+            known.by_origin.clear();
+            known.version = Some(version);
+        }
+        if let Some(client) = known.by_origin.get(origin) {
+            return Ok(Some(Arc::clone(client)));
+        }
+        // Origins that are nobody's are not remembered: there is no end of them.
+        let found = find(&self.conn)?.map(Arc::new);
+        if let Some(client) = &found {
+            known
+                .by_origin
+                .insert(origin.to_owned(), Arc::clone(client));
+        }
+        Ok(found)
+    }
+
+    /// Another number after every commit of another connection, of whatever thread or process
+    /// (<https://sqlite.org/pragma.html#pragma_data_version>). This one commits nothing.
+    fn version(&self) -> rusqlite::Result<i64> {
+        self.conn
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))
+    }
+}
