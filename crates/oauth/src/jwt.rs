@@ -91,6 +91,17 @@ pub struct ExpectedClaims {
     pub leeway_secs: u64,
 }
 
+impl ExpectedClaims {
+    /// Whether a token that ends at `exp` is over at `now`, the leeway included.
+    pub fn has_expired(&self, exp: i64, now: Timestamp) -> bool {
+        now >= Timestamp::from_secs(exp).plus_secs(self.leeway())
+    }
+
+    fn leeway(&self) -> u64 {
+        self.leeway_secs.min(MAX_LEEWAY_SECS)
+    }
+}
+
 /// A token whose form and header are in order. Nothing in it can be trusted yet.
 #[derive(Debug)]
 pub struct UnverifiedToken<'a> {
@@ -209,11 +220,10 @@ impl SignedToken {
         let exp = self.required_time("exp")?;
         let iat = self.required_time("iat")?;
         let nbf = self.time("nbf")?;
-        let leeway = expected.leeway_secs.min(MAX_LEEWAY_SECS);
-        if now >= Timestamp::from_secs(exp).plus_secs(leeway) {
+        if expected.has_expired(exp, now) {
             return Err(TokenRefusal::Expired);
         }
-        let latest_start = now.plus_secs(leeway);
+        let latest_start = now.plus_secs(expected.leeway());
         if Timestamp::from_secs(iat) > latest_start
             || nbf.is_some_and(|nbf| Timestamp::from_secs(nbf) > latest_start)
         {

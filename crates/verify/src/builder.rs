@@ -18,6 +18,9 @@ pub const DEFAULT_COOL_DOWN: Duration = Duration::from_secs(10);
 /// The default of [`VerifierBuilder::max_stale`].
 pub const DEFAULT_MAX_STALE: Duration = Duration::from_secs(24 * 3600);
 
+/// The default of [`VerifierBuilder::remember`].
+pub const DEFAULT_REMEMBERED: usize = 4096;
+
 /// Why a verifier cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -56,6 +59,7 @@ pub struct VerifierBuilder {
     leeway_secs: u64,
     cool_down: Duration,
     max_stale: Duration,
+    remembered: usize,
     clock: Arc<dyn Clock>,
 }
 
@@ -69,6 +73,7 @@ impl VerifierBuilder {
             leeway_secs: MAX_LEEWAY_SECS,
             cool_down: DEFAULT_COOL_DOWN,
             max_stale: DEFAULT_MAX_STALE,
+            remembered: DEFAULT_REMEMBERED,
             clock: Arc::new(SystemClock::default()),
         }
     }
@@ -109,6 +114,13 @@ impl VerifierBuilder {
     /// A key that the issuer withdraws in an emergency stays good this long where the new set cannot be fetched.
     pub fn max_stale(mut self, max_stale: Duration) -> Self {
         self.max_stale = max_stale;
+        self
+    }
+
+    /// How many good tokens are remembered, so that the next request with one of them costs no signature; default 4,096,
+    /// which take some 3 MB. Their age and their key are checked all the same. 0 remembers none.
+    pub fn remember(mut self, tokens: usize) -> Self {
+        self.remembered = tokens;
         self
     }
 
@@ -166,7 +178,7 @@ impl VerifierBuilder {
             leeway_secs: self.leeway_secs,
         };
         keys.start();
-        Ok(Verifier::new(keys, expected, self.clock))
+        Ok(Verifier::new(keys, expected, self.clock, self.remembered))
     }
 }
 

@@ -71,6 +71,11 @@ impl KeySet {
         self.0.get(kid).cloned()
     }
 
+    /// Whether this very key is in it.
+    pub(crate) fn holds(&self, key: &Arc<SignatureKey>) -> bool {
+        self.0.values().any(|other| Arc::ptr_eq(other, key))
+    }
+
     /// How many keys are in it.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

@@ -57,10 +57,13 @@ mod keys;
 mod layer;
 mod refresh;
 mod respond;
+mod seen;
 mod token;
 mod verifier;
 
-pub use builder::{BuildError, DEFAULT_COOL_DOWN, DEFAULT_MAX_STALE, VerifierBuilder};
+pub use builder::{
+    BuildError, DEFAULT_COOL_DOWN, DEFAULT_MAX_STALE, DEFAULT_REMEMBERED, VerifierBuilder,
+};
 pub use clock::{Clock, SystemClock};
 pub use layer::{Require, RequireService};
 pub use sessionmint_oauth::{AccessTokenClaims, Scope, Timestamp, TokenRefusal};

@@ -114,14 +114,8 @@ impl KeyStore {
 
     /// The key of exactly this name.
     pub(crate) async fn key(&self, kid: &str) -> Result<Arc<SignatureKey>, NoKey> {
-        if let Some(current) = self.shared.usable() {
-            if self.shared.age(&current) >= current.fresh_for {
-                // The timer should have seen to it; after a suspend it has not. Nobody waits.
-                self.ask_for_fetch();
-            }
-            if let Some(key) = current.keys.get(kid) {
-                return Ok(key);
-            }
+        if let Some(key) = self.current().and_then(|current| current.keys.get(kid)) {
+            return Ok(key);
         }
         self.fetch_and_wait().await;
         match self.shared.usable() {
@@ -130,6 +124,22 @@ impl KeyStore {
                 retry_after_secs: self.shared.secs_to_next_fetch(),
             }),
         }
+    }
+
+    /// Whether a key that was found earlier is still published and may be used.
+    pub(crate) fn still_holds(&self, key: &Arc<SignatureKey>) -> bool {
+        self.current()
+            .is_some_and(|current| current.keys.holds(key))
+    }
+
+    /// The set in use, unless it is too old.
+    fn current(&self) -> Option<Arc<Current>> {
+        let current = self.shared.usable()?;
+        if self.shared.age(&current) >= current.fresh_for {
+            // The timer should have seen to it; after a suspend it has not. Nobody waits.
+            self.ask_for_fetch();
+        }
+        Some(current)
     }
 
     /// Asks for a fetch unless one is running or the last one is too recent. Says whether one can be waited for.

@@ -69,14 +69,14 @@ pub struct AccessToken {
 impl AccessToken {
     /// A `sub` that is neither a user's nor a client's is refused here, so that [`AccessToken::subject`] always has an answer.
     pub(crate) fn new(
-        claims: AccessTokenClaims,
+        claims: Arc<AccessTokenClaims>,
         verifier: &Verifier,
     ) -> Result<Self, TokenRefusal> {
         if Subject::of(&claims.sub).is_none() {
             return Err(TokenRefusal::BadClaim("sub"));
         }
         Ok(Self {
-            claims: Arc::new(claims),
+            claims,
             verifier: verifier.clone(),
         })
     }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sessionmint_oauth::{ExpectedClaims, Scope, TokenRefusal, UnverifiedToken};
+use sessionmint_oauth::{ExpectedClaims, Scope, Timestamp, TokenRefusal, UnverifiedToken};
 
 use crate::builder::VerifierBuilder;
 use crate::clock::Clock;
 use crate::layer::Require;
 use crate::refresh::{KeyStore, NoKey};
+use crate::seen::{self, Seen, SeenTokens};
 use crate::token::AccessToken;
 
 /// Why a token was not accepted.
@@ -34,6 +35,16 @@ struct Inner {
     keys: KeyStore,
     expected: ExpectedClaims,
     clock: Arc<dyn Clock>,
+    seen: SeenTokens,
+}
+
+impl Inner {
+    /// Whether a token that was good at `seen.at` still is. A clock that was set back since could be before its `nbf`.
+    fn still_good(&self, seen: &Seen, now: Timestamp) -> bool {
+        now >= seen.at
+            && !self.expected.has_expired(seen.claims.exp, now)
+            && self.keys.still_holds(&seen.key)
+    }
 }
 
 impl Verifier {
@@ -43,11 +54,17 @@ impl Verifier {
         VerifierBuilder::new(issuer.into(), audience.into())
     }
 
-    pub(crate) fn new(keys: KeyStore, expected: ExpectedClaims, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        keys: KeyStore,
+        expected: ExpectedClaims,
+        clock: Arc<dyn Clock>,
+        remembered: usize,
+    ) -> Self {
         Self(Arc::new(Inner {
             keys,
             expected,
             clock,
+            seen: SeenTokens::new(remembered),
         }))
     }
 
@@ -78,6 +95,13 @@ impl Verifier {
     /// # Errors
     /// When it is not a good token, or that cannot be told.
     pub async fn verify(&self, token: &str) -> Result<AccessToken, VerifyError> {
+        let now = self.0.clock.now();
+        let hash = seen::hash(token);
+        if let Some(seen) = self.0.seen.get(&hash)
+            && self.0.still_good(&seen, now)
+        {
+            return Ok(AccessToken::new(seen.claims, self)?);
+        }
         let parsed = UnverifiedToken::parse(token)?;
         let key = self
             .0
@@ -90,10 +114,13 @@ impl Verifier {
                     VerifyError::KeysUnavailable { retry_after_secs }
                 }
             })?;
-        let claims = key
-            .check(parsed)?
-            .check(&self.0.expected, self.0.clock.now())?;
-        Ok(AccessToken::new(claims, self)?)
+        // The key may have been waited for.
+        let now = self.0.clock.now();
+        let claims = Arc::new(key.check(parsed)?.check(&self.0.expected, now)?);
+        let token = AccessToken::new(Arc::clone(&claims), self)?;
+        let at = now;
+        self.0.seen.put(hash, Seen { claims, key, at });
+        Ok(token)
     }
 
     /// Whether both are the same verifier, not merely equal ones.
