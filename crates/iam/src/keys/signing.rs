@@ -32,6 +32,9 @@ const NEW_RSA_KEY: KeySize = KeySize::Rsa3072;
 /// The least that RS256 allows (RFC 7518 §3.3).
 const MIN_RSA_MODULUS_BYTES: usize = 256;
 
+/// As many as claims have, with some room.
+const USUAL_CLAIMS_BYTES: usize = 512;
+
 /// The signature could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token could not be signed")]
@@ -124,10 +127,11 @@ impl SigningKey {
     }
 
     pub(super) fn sign(&self, claims: &AccessTokenClaims) -> Result<String, SigningError> {
-        let claims = serde_json::to_vec(claims).map_err(|_| SigningError)?;
-        let mut token = String::with_capacity(self.header.len() + claims.len() * 4 / 3 + 96);
+        let mut json = Vec::with_capacity(USUAL_CLAIMS_BYTES);
+        serde_json::to_writer(&mut json, claims).map_err(|_| SigningError)?;
+        let mut token = String::with_capacity(self.header.len() + json.len() * 4 / 3 + 96);
         token.push_str(&self.header);
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        URL_SAFE_NO_PAD.encode_string(json, &mut token);
         let signature = self.pair.sign(token.as_bytes())?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
