@@ -109,7 +109,7 @@ fn each_value_is_checked_and_the_message_says_what_would_be_right() {
         ("issuer = 5", "`issuer` must be a string, not `5`"),
         (
             "listen = \"api.example.com:80\"",
-            "an IP address and a port such as `127.0.0.1:8080`",
+            "an IP address and a port, such as `127.0.0.1:80`",
         ),
         (
             "database = \"postgres://db/iam\"",
