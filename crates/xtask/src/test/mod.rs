@@ -41,6 +41,7 @@ pub(crate) struct Suite {
 pub(crate) fn setup() -> Result<()> {
     demo::build()?;
     npm::install("tests")?;
+    npm::install("tests/packaging")?;
     debian::browsers()?;
     suites::python()?;
     sh::step("everything is there");
