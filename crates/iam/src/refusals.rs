@@ -30,6 +30,9 @@ const MAX_DIFFERENT: usize = 100;
 /// Different attempts of one network, so that one alone cannot use up the room of the others.
 const MAX_DIFFERENT_OF_NETWORK: usize = 8;
 
+/// The same of an IPv6 /48, which is what one subscriber often holds.
+const MAX_DIFFERENT_OF_SITE: usize = 32;
+
 /// Longest origin that is kept, in characters.
 const MAX_ORIGIN_CHARS: usize = 100;
 
@@ -138,6 +141,15 @@ fn add(round: &mut HashMap<Alike, Tally>, mut alike: Alike, mut tally: Tally) {
         let of_network = round.keys().filter(|other| other.network == alike.network);
         if of_network.count() >= MAX_DIFFERENT_OF_NETWORK {
             alike.about = About::Nothing;
+        }
+        if let Some(site) = alike.network.and_then(Network::site)
+            && !round.contains_key(&alike)
+        {
+            let in_site = |other: &&Alike| other.network.and_then(Network::site) == Some(site);
+            if round.keys().filter(in_site).count() >= MAX_DIFFERENT_OF_SITE {
+                alike.about = About::Nothing;
+                alike.network = Some(site);
+            }
         }
         if !round.contains_key(&alike) && round.len() >= MAX_DIFFERENT {
             alike = Alike {
@@ -328,6 +340,26 @@ mod tests {
             hers.first().and_then(|record| record.network),
             Some(network(2))
         );
+    }
+
+    #[tokio::test]
+    async fn c151_a_flood_from_all_networks_of_one_subscriber_hides_nothing_of_others() {
+        let (_folder, store, ada) = store().await;
+        let refusals = Refusals::default();
+        for n in 0..10_000 {
+            let address = format!("2001:db8:1:{n:x}::1");
+            refusals.count(sign_in("ada", address.parse().unwrap()));
+        }
+        for n in 0..40 {
+            refusals.count(sign_in("ada", network(n)));
+        }
+        refusals.write(&store).await.unwrap();
+        let records = written(&store).await;
+        assert_eq!(attempts(&records), 10_040);
+        let others = |record: &&AuditRecord| {
+            record.user_id == Some(ada.clone()) && record.network.is_some_and(|ip| ip.is_ipv4())
+        };
+        assert_eq!(records.iter().filter(others).count(), 40);
     }
 
     #[tokio::test]

@@ -42,7 +42,7 @@ impl Network {
     }
 
     /// The /48 around an IPv6 network.
-    fn site(self) -> Option<Self> {
+    pub(crate) fn site(self) -> Option<Self> {
         match self.0 {
             IpAddr::V4(_) => None,
             IpAddr::V6(v6) => Some(Self(first_bits(v6, 48))),
