@@ -5,6 +5,7 @@
 mod checks;
 mod counts;
 mod dependencies;
+mod instructions;
 mod names;
 pub(crate) mod security;
 mod suites;

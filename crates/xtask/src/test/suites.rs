@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::{Counts, Suite};
+use super::{Counts, Suite, instructions};
 use crate::{debian, demo, fresh, npm, package, sh, size};
 
 pub(super) fn all() -> Vec<Suite> {
@@ -14,6 +14,10 @@ pub(super) fn all() -> Vec<Suite> {
         Suite {
             name: "rust: unit, integration and doc tests",
             run: rust,
+        },
+        Suite {
+            name: "instructions: mint and verification",
+            run: instructions::run,
         },
         Suite {
             name: "npm package: types",
