@@ -21,7 +21,7 @@ pub(crate) struct Options {
     publish: bool,
 }
 
-/// `cargo xtask bench browser`. The raw figures stay in target/bench-browser/<time>.json.
+/// `cargo xtask bench browser`. The raw figures stay in `target/bench-browser`, one file a run.
 pub(crate) fn run(options: &Options) -> Result<()> {
     package::build()?;
     npm::install("tests")?;
