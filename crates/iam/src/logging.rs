@@ -11,8 +11,6 @@ use std::fmt;
 use std::io;
 use std::panic;
 use std::sync::OnceLock;
-use std::thread;
-use std::time::Duration;
 
 use tracing::{Level, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -26,9 +24,6 @@ use crate::config::{LogConfig, LogFormat};
 
 /// Lines that may wait to be written, some 5 MB.
 const MAX_LINES: usize = 1 << 14;
-
-/// How long the thread rests after it has written. Woken for each line it would cost a busy service more than the lines.
-const REST: Duration = Duration::from_millis(5);
 
 /// Lines that were dropped since the process began.
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
@@ -72,23 +67,8 @@ fn in_the_background(to: impl io::Write + Send + 'static, max_lines: usize) -> (
         .lossy(true)
         .buffered_lines_limit(max_lines)
         .thread_name("log")
-        .finish(Rested(io::BufWriter::new(to)));
+        .finish(io::BufWriter::new(to));
     (lines, Log { _writer: writer })
-}
-
-/// Rests after each flush, which comes when no line waits.
-struct Rested<W>(W);
-
-impl<W: io::Write> io::Write for Rested<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.0.flush();
-        thread::sleep(REST);
-        flushed
-    }
 }
 
 fn subscriber<W>(
