@@ -3,14 +3,14 @@
 //! The world here is a user, a service and two clocks; a seeded schedule decides what happens next. Every action of the
 //! machine is checked when it comes out, so a failing schedule shrinks to the few events that matter.
 
-#![expect(clippy::unwrap_used, reason = "a broken promise fails the test")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use sessionmint_renewal::{
     Action, Clocks, Event, Machine, Notice, Now, Outcome, SignOutReason, rules,
 };
+
+use crate::schedules;
 
 const HOUR: i64 = 3_600_000;
 
@@ -398,7 +398,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(schedules(2_000))]
 
     #[test]
     fn c136_c138_c142_the_promises_hold_under_every_schedule(
@@ -411,11 +411,10 @@ proptest! {
         }
         world.settle();
     }
-
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(schedules(32))]
 
     /// The service answers every mint at once, in any way; callers come in a tight loop for two simulated minutes.
     #[test]

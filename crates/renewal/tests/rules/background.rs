@@ -1,0 +1,132 @@
+//! What is done although nobody waits: renewals, and the notice of the session's end.
+
+use sessionmint_renewal::{Action, Cause, Event, Notice, Outcome};
+
+use crate::support::{HOUR, Tab, answer, idle_for, mints, told};
+
+#[test]
+fn a_token_that_ends_with_the_session_is_not_renewed_ahead() {
+    let mut tab = Tab::new();
+    tab.want(1);
+    tab.on(Event::MintFinished {
+        seq: 1,
+        outcome: Outcome::Minted {
+            expires_in: 90,
+            session_expires_in: 90,
+        },
+    });
+    tab.pass(89_000);
+    assert!(mints(&tab.on(Event::Input)).is_empty());
+    let actions = tab.want(2);
+    assert!(actions.contains(&answer(2)) && mints(&actions).is_empty());
+}
+
+#[test]
+fn the_background_renews_only_when_the_user_was_there_since_the_last_mint() {
+    let mut idle = Tab::signed_in();
+    assert!(mints(&idle.tick(290_000)).is_empty());
+    assert!(mints(&idle.tick(10_000)).is_empty());
+
+    let mut active = Tab::signed_in();
+    active.pass(100_000);
+    active.on(Event::Input);
+    let actions = active.tick(190_000);
+    assert_eq!(mints(&actions), [2]);
+    assert_eq!(
+        idle_for(&actions),
+        190,
+        "and the service is told how long ago that was"
+    );
+    let actions = active.minted(2, 300);
+    assert_eq!(
+        told(&actions),
+        [Notice::Renewed {
+            key: 0,
+            cause: Cause::Background
+        }]
+    );
+    assert!(
+        mints(&active.tick(600_000)).is_empty(),
+        "once, not for ever"
+    );
+}
+
+#[test]
+fn input_after_the_token_ended_is_reported_by_a_mint() {
+    let mut tab = Tab::signed_in();
+    tab.tick(HOUR / 2);
+    let actions = tab.on(Event::Input);
+    assert_eq!(mints(&actions), [2]);
+    assert_eq!(idle_for(&actions), 0);
+}
+
+#[test]
+fn a_key_that_nobody_asks_for_any_more_is_not_renewed_beside_others() {
+    let mut tab = Tab::signed_in();
+    tab.on(Event::Wanted { waiter: 2, key: 1 });
+    tab.minted(2, 300);
+    tab.pass(1_000);
+    tab.on(Event::Input);
+    assert_eq!(mints(&tab.tick(280_000)), [3, 4], "both were in use");
+    tab.minted(3, 300);
+    tab.minted(4, 300);
+    tab.pass(1_000);
+    tab.on(Event::Served { key: 1 });
+    tab.on(Event::Input);
+    let renewed: Vec<u32> = tab
+        .tick(280_000)
+        .iter()
+        .filter_map(|a| match a {
+            Action::Mint { key, .. } => Some(*key),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(renewed, [1]);
+}
+
+#[test]
+fn the_end_of_the_session_is_told_once_two_minutes_ahead() {
+    let mut tab = Tab::new();
+    tab.want(1);
+    tab.on(Event::MintFinished {
+        seq: 1,
+        outcome: Outcome::Minted {
+            expires_in: 300,
+            session_expires_in: 600,
+        },
+    });
+    assert!(told(&tab.tick(479_999)).is_empty());
+    assert_eq!(told(&tab.tick(1)), [Notice::Ending { seconds: 120 }]);
+    tab.want(2);
+    tab.on(Event::MintFinished {
+        seq: 2,
+        outcome: Outcome::Minted {
+            expires_in: 120,
+            session_expires_in: 120,
+        },
+    });
+    assert!(told(&tab.tick(60_000)).is_empty());
+}
+
+#[test]
+fn the_end_of_another_session_is_told_too() {
+    let mut tab = Tab::new();
+    tab.want(1);
+    let minted = |session_expires_in| Outcome::Minted {
+        expires_in: 100,
+        session_expires_in,
+    };
+    tab.on(Event::MintFinished {
+        seq: 1,
+        outcome: minted(110),
+    });
+    assert_eq!(told(&tab.tick(1)), [Notice::Ending { seconds: 109 }]);
+    tab.pass(105_000);
+    tab.want(2);
+    // The user signed in again in another tab: the cookie is a new session's.
+    tab.on(Event::MintFinished {
+        seq: 2,
+        outcome: minted(1_000),
+    });
+    assert_eq!(told(&tab.tick(880_000)), [Notice::Ending { seconds: 120 }]);
+}
