@@ -17,5 +17,5 @@ export const CLAIMS = {
   scope: "openid profile",
 };
 /** As long as a token with a 64-byte signature is. */
-export const jwt = (claims = CLAIMS) => `${encode({ alg: "ES256", typ: "JWT", kid: "key-1" })}.${encode(claims)}.${"A".repeat(86)}`;
+export const jwt = (claims = CLAIMS, alg = "ES256") => `${encode({ alg, typ: "JWT", kid: "key-1" })}.${encode(claims)}.${"A".repeat(86)}`;
 export const TOKEN = jwt();

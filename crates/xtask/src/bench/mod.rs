@@ -61,7 +61,7 @@ pub(crate) struct Options {
 /// Measurements of other things than the service.
 #[derive(Subcommand)]
 enum Other {
-    /// What a cached token costs in Node and Chromium, beside other npm packages.
+    /// What a cached token costs in Node and Chromium, beside other npm packages; how each behaves when something goes wrong.
     Browser(browser::Options),
 }
 
