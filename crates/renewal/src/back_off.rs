@@ -42,12 +42,7 @@ impl BackOff {
         let counts = self.failures == 0 || started > self.failed_at;
         self.problem = Some(problem);
         if counts {
-            let doublings = if self.failures < 10 {
-                self.failures
-            } else {
-                10
-            };
-            let bound = (BACK_OFF_FIRST << doublings).min(BACK_OFF_MAX);
+            let bound = (BACK_OFF_FIRST << self.failures.min(10)).min(BACK_OFF_MAX);
             self.failures = self.failures.saturating_add(1);
             self.failed_at = now.mono;
             self.until = now

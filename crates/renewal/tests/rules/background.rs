@@ -130,3 +130,55 @@ fn the_end_of_another_session_is_told_too() {
     });
     assert_eq!(told(&tab.tick(880_000)), [Notice::Ending { seconds: 120 }]);
 }
+
+#[test]
+fn of_keys_that_nobody_asks_for_one_is_enough() {
+    let mut tab = Tab::signed_in();
+    tab.on(Event::Wanted { waiter: 2, key: 1 });
+    tab.minted(2, 300);
+    tab.on(Event::Input);
+    assert_eq!(mints(&tab.tick(280_000)), [3, 4], "both were in use");
+    tab.minted(3, 300);
+    tab.minted(4, 300);
+    tab.tick(300_000);
+    assert_eq!(mints(&tab.on(Event::Input)).len(), 1);
+}
+
+#[test]
+fn the_only_token_is_renewed_although_nobody_asks_for_it() {
+    let mut tab = Tab::signed_in();
+    // A key that the service refuses is no other.
+    tab.on(Event::Wanted { waiter: 2, key: 5 });
+    tab.refused(2, 400, false, None);
+    for seq in 3..6 {
+        tab.on(Event::Input);
+        assert_eq!(mints(&tab.tick(280_000)), [seq]);
+        tab.minted(seq, 300);
+    }
+}
+
+#[test]
+fn an_end_that_moves_by_no_more_than_rounding_and_delay_is_no_other_session() {
+    for (later, told_again) in [(60_000, false), (60_001, true)] {
+        let mut tab = Tab::new();
+        tab.want(1);
+        let minted = |session_expires_in| Outcome::Minted {
+            expires_in: 50,
+            session_expires_in,
+        };
+        tab.on(Event::MintFinished {
+            seq: 1,
+            outcome: minted(110),
+        });
+        assert_eq!(told(&tab.tick(0)), [Notice::Ending { seconds: 110 }]);
+        // The same session again, from a request that was sent that much later.
+        tab.tick(later);
+        tab.want(2);
+        tab.on(Event::MintFinished {
+            seq: 2,
+            outcome: minted(110),
+        });
+        let notices = told(&tab.tick(1));
+        assert_eq!(!notices.is_empty(), told_again, "{notices:?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Who asks gets the one token that there is: callers share mints, keys do not.
 
-use sessionmint_renewal::{Action, Event, Outcome, Problem};
+use sessionmint_renewal::{Action, Event, Outcome, Problem, rules};
 
 use crate::support::{Tab, answer, failed, mints};
 
@@ -119,4 +119,28 @@ fn c138_a_replacement_that_is_refused_too_is_not_replaced_again() {
         tab.want(4).contains(&answer(4)),
         "and it is still served to others"
     );
+}
+
+#[test]
+fn c138_a_replacement_that_is_refused_much_later_is_replaced() {
+    for (age, again) in [
+        (rules::REJECTED_AGAIN - 1, true),
+        (rules::REJECTED_AGAIN, false),
+    ] {
+        let mut tab = Tab::signed_in();
+        tab.on(Event::Rejected {
+            waiter: 2,
+            key: 0,
+            seq: 1,
+        });
+        tab.minted(2, 300);
+        tab.pass(age);
+        let actions = tab.on(Event::Rejected {
+            waiter: 3,
+            key: 0,
+            seq: 2,
+        });
+        assert_eq!(!failed(&actions).is_empty(), again);
+        assert_eq!(mints(&actions).is_empty(), again);
+    }
 }

@@ -140,3 +140,14 @@ fn dispose_refuses_everybody_and_leaves_no_timer() {
         [(4, Problem::Disposed)]
     );
 }
+
+#[test]
+fn login_serves_those_who_waited_for_another_key_too() {
+    let mut tab = Tab::new();
+    tab.on(Event::Wanted { waiter: 1, key: 7 });
+    let actions = tab.on(Event::LoggedIn { waiter: 2, key: 0 });
+    assert_eq!(mints(&actions).len(), 2);
+    let actions = [tab.minted(2, 300), tab.minted(3, 300)].concat();
+    assert!(actions.contains(&answer(2)));
+    assert!(actions.contains(&Action::Answer { waiter: 1, key: 7 }));
+}

@@ -206,3 +206,17 @@ fn a_disposed_tab_hears_and_says_nothing() {
     }
     assert_eq!(announced(&tab.on(Event::LoggedOut)), []);
 }
+
+#[test]
+fn c139_only_a_pause_that_the_server_named_is_told_as_such() {
+    for told in [false, true] {
+        let mut tab = Tab::with_peers();
+        tab.want(1);
+        tab.tick(rules::OFFER_WAIT);
+        let announced = announced(&tab.refused(1, 503, false, told.then_some(3_000)));
+        assert!(
+            matches!(announced[..], [Announcement::Failing { told: t, .. }] if t == told),
+            "{announced:?}"
+        );
+    }
+}

@@ -318,3 +318,38 @@ fn unattended_renewals_give_up_and_go_on_when_somebody_is_there() {
     assert_eq!(count, rules::UNATTENDED_TRIES);
     assert_eq!(mints(&tab.on(Event::Input)).len(), 1);
 }
+
+#[test]
+fn mints_that_time_out_together_are_one_failure_of_the_latest() {
+    let mut tab = Tab::new();
+    tab.want(1);
+    tab.on(Event::Wanted { waiter: 2, key: 1 });
+    tab.on(Event::MintFinished {
+        seq: 2,
+        outcome: Outcome::Unreachable,
+    });
+    // The second key's next try starts after that failure, and hangs like the first key's.
+    let pause = rules::BACK_OFF_FLOOR + rules::BACK_OFF_FIRST;
+    assert_eq!(mints(&tab.tick(pause)), [3]);
+    let actions = tab.tick(2 * rules::MINT_TIMEOUT);
+    assert!(actions.contains(&Action::CancelMint { seq: 1 }));
+    assert!(actions.contains(&Action::CancelMint { seq: 3 }));
+    assert!(mints(&tab.want(3)).is_empty(), "there is a pause again");
+}
+
+#[test]
+fn a_renewal_that_hangs_times_out_although_nobody_waits_for_it() {
+    let mut tab = Tab::signed_in();
+    tab.pass(280_000);
+    let after = rules::MINT_TIMEOUT;
+    assert!(tab.want(2).contains(&Action::SetTimer { after }));
+    let actions = tab.tick(after);
+    assert!(actions.contains(&Action::CancelMint { seq: 2 }));
+    assert!(matches!(
+        told(&actions)[..],
+        [Notice::Degraded {
+            problem: Problem::Timeout,
+            ..
+        }]
+    ));
+}
