@@ -22,10 +22,7 @@ const EVENTS = [
   "behind", // seq: another tab mints it
   "offered", // seq, end by the wall clock, milliseconds that it lives in all, end of the session by the wall clock
   "peerInput", // milliseconds since
-  "peerSignedOut", // by the app, or because there is no session
-  "peerSignedIn", // whether it is the same user
-  "peerFailed", // problem, milliseconds to the next try, whether the server named that time
-  "peerRecovered",
+  "heard", // what another tab announced, problem, milliseconds, whether the user who signed in is the same
 ];
 
 /** The order is that of `encode` in src/lib.rs. */

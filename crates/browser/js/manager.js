@@ -7,6 +7,7 @@ import { PROBLEMS, TokenError } from "./errors.js";
 import { readOptions } from "./options.js";
 import { watchPresence } from "./presence.js";
 import { createRequests } from "./requests.js";
+import { createTabs } from "./tabs.js";
 
 /** What the core's numbers mean (`tell`, `cause_code` and `reason_code` in src/lib.rs). */
 const NOTICES = ["signedin", "renewed", "signedout", "degraded", "recovered", "ending"];
@@ -27,7 +28,7 @@ export function createManager(options, loadCore) {
 
   /** Key → what it stands for. Key 0 is the default resource with the default scopes. */
   const keys = [{}];
-  /** Key → the token in hand: `{ token, seq, scope, ends, fresh, served, answer }`. */
+  /** Key → the token in hand: `{ token, seq, scope, ends, life, fresh, sessionEnds, served, answer }`. */
   const held = [];
   /** Waiter → how to settle it. */
   const waiters = new Map();
@@ -43,6 +44,8 @@ export function createManager(options, loadCore) {
   let state = "unknown";
   let sessionEndsAt;
   let signedOutBecause;
+  /** Who signs in at the moment. */
+  let entering;
   /** `logout()` was called before the core was there. */
   let leaving = false;
   /** The answer that is just being handed to the core, in case it says `hold`. */
@@ -51,10 +54,25 @@ export function createManager(options, loadCore) {
   let lastFailure;
   const refusals = [];
 
+  const tabs = createTabs(settings, {
+    keys,
+    held,
+    core: () => core,
+    idle: () => presence.idle(),
+    offered(seq, offer) {
+      arriving = offer;
+      core.offered(seq, offer.ends, offer.life, offer.sessionEnds);
+      arriving = undefined;
+    },
+  });
+
   const host = {
     clock,
 
+    ask: tabs.ask,
+
     mint(seq, key, idleFor) {
+      tabs.mint(seq, key);
       const abort = new AbortController();
       flights.set(seq, abort);
       // Later, since the app's own fetch is none of what may run while the core is on the stack.
@@ -64,12 +82,14 @@ export function createManager(options, loadCore) {
     cancel(seq) {
       flights.get(seq)?.abort();
       flights.delete(seq);
+      tabs.end(seq);
     },
 
     hold(key, seq, ends, fresh, sessionEnds) {
-      const { token, scope } = arriving;
-      held[key] = { token, seq, scope, ends, fresh, served: false, answer: Promise.resolve(token) };
+      const { token, scope, expiresIn, life = expiresIn * 1000, epoch } = arriving;
+      held[key] = { token, seq, scope, ends, life, fresh, sessionEnds, served: false, answer: Promise.resolve(token) };
       sessionEndsAt = sessionEnds;
+      tabs.got(seq, key, epoch);
     },
 
     drop(key) {
@@ -89,6 +109,8 @@ export function createManager(options, loadCore) {
       const type = NOTICES[notice];
       emit(type, describe[type](about, more));
     },
+
+    announce: (...what) => tabs.announce(entering, ...what),
 
     timer(after) {
       clock.clearTimeout(timer);
@@ -131,6 +153,7 @@ export function createManager(options, loadCore) {
     lastFailure = refusals[key] = answer;
     if (answer.status === undefined) core.unreachable(seq, answer.originRefused);
     else core.refused(seq, answer.status, answer.error === "login_required", answer.retryAfter);
+    tabs.end(seq, true);
   }
 
   function failure(code, key, retryAfter) {
@@ -158,8 +181,8 @@ export function createManager(options, loadCore) {
     starting ??= loadCore().then(
       (createCore) => {
         if (state === "disposed") return;
-        core = createCore(host, false);
-        presence = watchPresence(settings, core);
+        core = createCore(host, tabs.open());
+        presence = watchPresence(settings, core, tabs);
         if (leaving) core.loggedOut();
       },
       (error) => {
@@ -259,6 +282,7 @@ export function createManager(options, loadCore) {
       // First, so that no session is opened that this page could not use.
       await ready();
       const user = await requests.login(credentials, signal);
+      entering = user?.id;
       try {
         await obtain(0, signal, (waiter) => core.loggedIn(waiter, 0));
       } catch (error) {
@@ -297,6 +321,7 @@ export function createManager(options, loadCore) {
       state = "disposed";
       for (const set of listeners.values()) set.clear();
       presence?.stop();
+      tabs.close();
       core?.dispose();
       core?.free();
       core = undefined;

@@ -135,15 +135,23 @@ fn event(kind: u32, a: f64, b: f64, c: f64, d: f64) -> Option<Event> {
             session_ends: millis(d),
         }),
         18 => Event::Peer(Peer::Input { age: millis(a) }),
-        19 if a > 0.0 => Event::Peer(Peer::LoggedOut),
-        19 => Event::Peer(Peer::NoSession),
-        20 => Event::Peer(Peer::LoggedIn { same_user: a > 0.0 }),
-        21 => Event::Peer(Peer::Failing {
-            problem: shared_problem(x)?,
-            retry_after: millis(b),
-            told: c > 0.0,
-        }),
-        22 => Event::Peer(Peer::Recovered),
+        19 => Event::Peer(heard(x, y, c, d > 0.0)?),
+        _ => return None,
+    })
+}
+
+/// What another tab's [`announcement_code`] means here. What no tab says is not believed.
+fn heard(what: u32, problem: u32, left: f64, same_user: bool) -> Option<Peer> {
+    Some(match what {
+        0 => Peer::LoggedOut,
+        1 => Peer::NoSession,
+        2 => Peer::LoggedIn { same_user },
+        3 | 4 => Peer::Failing {
+            problem: shared_problem(problem)?,
+            retry_after: millis(left),
+            told: what == 4,
+        },
+        5 => Peer::Recovered,
         _ => return None,
     })
 }
@@ -209,7 +217,7 @@ fn encode(action: Action) -> (u32, [u64; 5]) {
     }
 }
 
-/// The numbers are the positions in `ANNOUNCEMENTS` of `js/tabs.js`.
+/// The numbers are those of [`heard`] in the other tabs; `SIGNED_IN` of `js/tabs.js` is one of them.
 fn announcement_code(what: Announcement) -> (u32, u32, u64) {
     match what {
         Announcement::LoggedOut => (0, 0, 0),
@@ -254,7 +262,7 @@ const fn problem_code(problem: Problem) -> u32 {
     }
 }
 
-/// The problems that all tabs share, by the same numbers; a tab that says anything else is not believed.
+/// The problems that all tabs share, by the same numbers.
 const fn shared_problem(code: u32) -> Option<Problem> {
     match code {
         1 => Some(Problem::Timeout),

@@ -111,3 +111,60 @@ export function codeOf(promise) {
     (error) => error.code ?? error.name,
   );
 }
+
+/**
+ * Makes this process look like pages of one browser to the package: a secure context, an origin, Web Locks. `held` has
+ * the names of locks that somebody holds, `named` all that were ever asked for; `locks` may be set to something else.
+ */
+export function pagesOfOneBrowser() {
+  const before = Object.getOwnPropertyDescriptors(globalThis);
+  const held = new Map();
+  const browser = { held, named: [], locks: { request } };
+
+  function request(name, { ifAvailable, signal }, callback) {
+    browser.named.push(name);
+    return new Promise((resolve, reject) => {
+      const entry = { grant };
+      function grant() {
+        held.get(name).holder = entry;
+        Promise.resolve(callback({ name })).finally(next).then(resolve, reject);
+      }
+      function next() {
+        const { queue } = held.get(name);
+        if (queue.length === 0) held.delete(name);
+        else queue.shift().grant();
+      }
+      // As in a browser the decision comes later, never from within the call.
+      setImmediate(() => {
+        if (signal?.aborted) return reject(signal.reason);
+        if (!held.has(name)) {
+          held.set(name, { queue: [] });
+          return grant();
+        }
+        if (ifAvailable) return Promise.resolve(callback(null)).then(resolve, reject);
+        const { queue } = held.get(name);
+        queue.push(entry);
+        signal?.addEventListener("abort", () => {
+          const place = queue.indexOf(entry);
+          if (place < 0) return;
+          queue.splice(place, 1);
+          reject(signal.reason);
+        });
+      });
+    });
+  }
+
+  const page = {
+    isSecureContext: { value: true, writable: true, configurable: true },
+    origin: { value: "", writable: true, configurable: true },
+    navigator: { value: { get locks() { return browser.locks; } }, configurable: true },
+  };
+  Object.defineProperties(globalThis, page);
+  browser.restore = () => {
+    for (const name of Object.keys(page)) {
+      if (before[name]) Object.defineProperty(globalThis, name, before[name]);
+      else delete globalThis[name];
+    }
+  };
+  return browser;
+}

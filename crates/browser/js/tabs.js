@@ -1,0 +1,220 @@
+// The other tabs of the origin: asked for a token before one is minted, told of sign-in, sign-out and trouble.
+//
+// A tab that asks hears who has a token (`have`), takes it from the first (`take`, with a public key made for this one
+// hand-over) and gets it sealed (`give`). Nothing else on the channel comes out of a token but the id of its session.
+// Web Locks only say early who mints: whatever becomes of them, the core's timers decide.
+import { newPair, open, seal } from "./seal.js";
+
+/** What the core calls a sign-in (`announcement_code` in src/lib.rs); the lower numbers are sign-outs. */
+const SIGNED_IN = 2;
+/** Milliseconds for which a lock outlives its mint: who asks a moment too late follows instead of minting. */
+const GRACE = 1000;
+/** Milliseconds that a token must last longer than what the other tab has, and than now, to be worth the hand-over. */
+const WORTH = 1000;
+
+/**
+ * Nothing happens before `open()`.
+ * @param {object} local this tab: `keys` and `held` by key, `core()`, `idle()` in milliseconds,
+ * `offered(seq, offer)` for another tab's token
+ */
+export function createTabs({ iam, clientId = "", clock }, { keys, held, core, idle, offered }) {
+  // With the version of the messages: tabs that speak another one are on another channel.
+  const name = `sessionmint1:${iam}#${clientId}`;
+  /**
+   * Seq → what is asked for or minted: `{ key, after, minting, leave, taking }`. Without an `after` it was never asked
+   * for, and no other tab's token will do.
+   */
+  const flights = new Map();
+  /** Key → how to release the lock that this tab has. */
+  const locks = [];
+
+  let channel;
+  let me;
+  /** The session, as far as it is known: a random name of the sign-in, and from the last token its id and user. */
+  let epoch = null;
+  let sid = null;
+  let user;
+
+  const post = (type, more) => channel?.postMessage({ type, from: me, ...more });
+
+  /** What a key is called among the tabs. */
+  const label = (key) => JSON.stringify([keys[key].resource, keys[key].scope]);
+  const find = (named) => keys.findIndex((_, key) => label(key) === named);
+
+  const minting = (key) => post("minting", { key: label(key) });
+  const have = (key) => post("have", { key: label(key), ends: held[key].ends, sid, epoch });
+
+  /** Whether what another tab has is of this tab's session, as far as this tab knows it. */
+  const ours = (from) => (sid ? from.sid === sid : !epoch || from.epoch === epoch);
+
+  const release = (key) => {
+    locks[key]?.();
+    locks[key] = undefined;
+  };
+
+  function start(seq, key, after) {
+    const flight = { key, after, leave: new AbortController() };
+    flights.set(seq, flight);
+    if (!locks[key]) lock(seq, flight, { ifAvailable: true });
+    return flight;
+  }
+
+  /** Where there are no locks, or none for this page, nothing comes of it. */
+  function lock(seq, flight, options) {
+    const { key, leave } = flight;
+    const decided = (granted) => {
+      if (flights.get(seq) !== flight) return undefined;
+      if (granted) {
+        core().led(seq);
+        return new Promise((done) => (locks[key] = done));
+      }
+      core().behind(seq);
+      return void lock(seq, flight, { signal: leave.signal });
+    };
+    navigator.locks?.request(name + label(key), options, decided).catch(() => {});
+  }
+
+  /** Ends an ask or a mint; the lock stays for a moment after a mint that was answered. */
+  function end(seq, answered) {
+    const flight = flights.get(seq);
+    if (!flight) return;
+    const { key, minting, leave } = flight;
+    flights.delete(seq);
+    leave.abort();
+    if (answered && minting && locks[key]) clock.setTimeout(() => release(key), GRACE);
+    else release(key);
+  }
+
+  /** What is heard, by type. What is not worth an answer gets none. */
+  const hear = {
+    __proto__: null,
+
+    ask(message) {
+      const { after, age } = message;
+      if (Number.isFinite(age)) core().peerInput(age);
+      const key = find(message.key);
+      if (held[key]?.ends - WORTH > after) have(key);
+      else for (const flight of flights.values()) if (flight.key === key && flight.minting) minting(key);
+    },
+
+    minting(message) {
+      for (const [seq, { key }] of flights) if (label(key) === message.key) core().behind(seq);
+    },
+
+    have(message) {
+      for (const [seq, flight] of flights) {
+        const worth = message.ends > Math.max(flight.after, clock.now()) + WORTH;
+        if (label(flight.key) !== message.key || flight.taking || !worth || !ours(message)) continue;
+        core().behind(seq);
+        take(flight, message);
+      }
+    },
+
+    async take({ to, about, pub }) {
+      const [, id, named, after, ...session] = about;
+      const { token, scope, ends, life, sessionEnds } = held[find(named)];
+      if (to !== me || ends <= after || session[0] !== sid || session[1] !== epoch) return;
+      post("give", { id, ...(await seal(pub, [name, ...about], { token, scope, ends, life, sessionEnds })) });
+    },
+
+    async give(message) {
+      for (const [seq, { taking, privateKey }] of flights) {
+        if (taking?.[1] !== message.id) continue;
+        const offer = await open(privateKey, [name, ...taking], message);
+        const from = { sid: taking[4], epoch: taking[5] };
+        // Opening took a moment, in which the session may have changed.
+        const good = typeof offer.token === "string" && claims(offer.token).sid === from.sid && ours(from);
+        if (good && flights.get(seq)?.taking === taking) offered(seq, { ...offer, epoch: from.epoch });
+      }
+    },
+
+    said(message) {
+      const { what, problem, millis } = message;
+      if (![what, problem, millis].every(Number.isFinite)) return;
+      const same = user !== undefined && user === message.user;
+      if (what <= SIGNED_IN) turn(message.epoch, message.user);
+      core().heard(what, problem, millis, same);
+    },
+  };
+
+  async function take(flight, { from, sid, epoch }) {
+    const about = (flight.taking = [me, crypto.randomUUID(), label(flight.key), flight.after, sid, epoch]);
+    const { privateKey, pub } = await newPair();
+    flight.privateKey = privateKey;
+    post("take", { to: from, about, pub });
+  }
+
+  /** Another session, or none, begins. */
+  function turn(named, who) {
+    epoch = named;
+    sid = null;
+    user = who;
+  }
+
+  return {
+    /** Whether there may be others from now on. */
+    open() {
+      // Where a process may serve several users (a server) nothing calls itself a secure context.
+      if (channel || !globalThis.isSecureContext) return false;
+      try {
+        channel = new BroadcastChannel(name);
+      } catch {
+        return false;
+      }
+      me = crypto.randomUUID();
+      channel.onmessage = ({ data, origin }) => {
+        if (origin === globalThis.origin && typeof data?.type === "string") hear[data.type]?.(data)?.catch(() => {});
+      };
+      return true;
+    },
+
+    /** Nothing is held or heard any more; when it opens again, what was known of the session may be wrong. */
+    close() {
+      channel?.close();
+      channel = undefined;
+      for (const seq of flights.keys()) end(seq);
+      locks.forEach((_, key) => release(key));
+      turn(null, user);
+    },
+
+    ask(seq, key, after) {
+      if (!channel) return;
+      start(seq, key, after);
+      post("ask", { key: label(key), after, age: idle() });
+    },
+
+    mint(seq, key) {
+      if (!channel) return;
+      (flights.get(seq) ?? start(seq, key)).minting = true;
+      minting(key);
+    },
+
+    end,
+
+    /** The token of a key is another: from the mint `seq`, or, offered for it, from the epoch `from`. */
+    got(seq, key, from = null) {
+      const now = claims(held[key].token);
+      // Another session than the one that this tab knew is not from that sign-in.
+      epoch = (sid && sid !== now.sid ? null : epoch) ?? from;
+      ({ sid, user = user } = now);
+      if (flights.get(seq)?.minting) have(key);
+      end(seq, true);
+    },
+
+    /** Hands what the core says to the other tabs' cores; `entering` is who signs in. */
+    announce(entering, what, problem, millis) {
+      if (what <= SIGNED_IN) turn(what === SIGNED_IN ? crypto.randomUUID() : null, entering);
+      post("said", { what, problem, millis, epoch, user });
+    },
+  };
+}
+
+/** Session and user of a token, as far as it can be read. */
+function claims(token) {
+  try {
+    const { sid = null, sub } = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+    return { sid, user: sub };
+  } catch {
+    return { sid: null };
+  }
+}
