@@ -133,11 +133,12 @@ test("a tab that is alone makes no keys: it asks, and that is all", async () => 
   try {
     const one = tab();
     one.tabs.ask(1, 0, 0);
+    await until(() => one.count("led") === 1);
     one.tabs.mint(1, 0);
     one.minted(1, 0);
-    await quiet();
+    await until(() => spy.heard.length === 3);
     assert.deepEqual(spy.types(), ["ask", "minting", "have"]);
-    assert.equal(one.count("behind"), 0);
+    assert.deepEqual(one.calls, [["led", 1]]);
   } finally {
     crypto.subtle.generateKey = generateKey;
   }
