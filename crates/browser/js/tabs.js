@@ -65,7 +65,8 @@ export function createTabs({ iam, clientId = "", clock }, { keys, held, core, id
     const decided = (granted) => {
       if (flights.get(seq) !== flight) return undefined;
       if (granted) {
-        core().led(seq);
+        // Granted at once it says nothing new, nor while somebody's word is out to hand a token over.
+        if (!options.ifAvailable && !flight.taking) core().led(seq);
         return new Promise((done) => (locks[key] = done));
       }
       core().behind(seq);

@@ -1,7 +1,7 @@
 //! What the machine knows about one (resource, scope) pair.
 
 use crate::event::Cause;
-use crate::rules::{AHEAD_MAX, AHEAD_SHARE, SAME_END};
+use crate::rules::{AHEAD_MAX, AHEAD_SHARE, OFFER_AGAIN, OFFER_LATE, OFFER_WAIT, SAME_END};
 use crate::time::{Clocks, Now};
 
 /// The state of one key. Its token and its mint in flight are separate: while a token is being renewed the old one
@@ -85,6 +85,25 @@ pub(crate) struct Asking {
     pub(crate) until: u64,
     /// Monotonic time at which it stops following tabs that say they mint, once one has said so.
     pub(crate) follows_until: Option<u64>,
+    /// How often the wait was made longer because this page was held up.
+    pub(crate) again: u32,
+}
+
+impl Asking {
+    /// Whether the wait is over; once more, when this page was too busy to hear the others.
+    pub(crate) fn over(&mut self, now: Now) -> bool {
+        if now.mono < self.until {
+            return false;
+        }
+        let held_up = OFFER_LATE.contains(&(now.mono - self.until))
+            && self.follows_until.is_none()
+            && self.again < OFFER_AGAIN;
+        if held_up {
+            self.again += 1;
+            self.until = now.mono + OFFER_WAIT;
+        }
+        !held_up
+    }
 }
 
 impl Key {

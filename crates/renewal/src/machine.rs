@@ -546,7 +546,10 @@ impl Machine {
         let idle_for = seconds(self.last_input.age(now.clocks()));
         for key in &mut self.keys {
             if let Some(flight) = &mut key.flight
-                && flight.asking.is_some_and(|asking| asking.until <= now.mono)
+                && flight
+                    .asking
+                    .as_mut()
+                    .is_some_and(|asking| asking.over(now))
             {
                 flight.asking = None;
                 flight.started = now.clocks();
@@ -600,6 +603,7 @@ impl Machine {
                 Asking {
                     until: now.mono + wait,
                     follows_until: None,
+                    again: 0,
                 }
             });
             key.flight = Some(Flight {

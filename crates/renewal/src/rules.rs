@@ -51,6 +51,13 @@ pub const OFFER_WAIT: u64 = 8;
 /// The same while nobody waits for the token.
 pub const OFFER_WAIT_AHEAD: u64 = 200;
 
+/// A page that comes so much later to the end of either was held up, and what other tabs said meanwhile may lie unread:
+/// it listens for [`OFFER_WAIT`] more, …
+pub const OFFER_LATE: core::ops::Range<u64> = 4..250;
+
+/// … up to so many times. (Browsers let the timers of hidden pages fire later than that; nothing lies unread then.)
+pub const OFFER_AGAIN: u32 = 3;
+
 /// Another tab that mints is given this long to come up with the token, …
 pub const FOLLOW: u64 = 1_200;
 

@@ -20,6 +20,32 @@ fn other_tabs_are_asked_first_and_for_a_moment_only() {
 }
 
 #[test]
+fn a_page_that_was_held_up_listens_once_more_but_not_for_ever() {
+    let mut tab = Tab::with_peers();
+    tab.want(1);
+    for _ in 0..rules::OFFER_AGAIN {
+        let late = rules::OFFER_WAIT + rules::OFFER_LATE.end - 1;
+        assert_eq!(mints(&tab.tick(late)), [], "an offer may lie unread");
+        assert_eq!(mints(&tab.hear(Peer::Led { seq: 1 })), []);
+    }
+    assert!(tab.offer(1, LIFE).contains(&answer(1)));
+
+    let mut tab = Tab::with_peers();
+    tab.want(1);
+    for _ in 0..rules::OFFER_AGAIN {
+        tab.tick(rules::OFFER_WAIT + rules::OFFER_LATE.start);
+    }
+    let late = rules::OFFER_WAIT + rules::OFFER_LATE.start;
+    assert_eq!(mints(&tab.tick(late)), [1], "it is always busy");
+
+    for late in [rules::OFFER_LATE.start - 1, rules::OFFER_LATE.end] {
+        let mut tab = Tab::with_peers();
+        tab.want(1);
+        assert_eq!(mints(&tab.tick(rules::OFFER_WAIT + late)), [1]);
+    }
+}
+
+#[test]
 fn a_token_of_another_tab_serves_like_one_of_ones_own() {
     let mut tab = Tab::with_peers();
     tab.want(1);
