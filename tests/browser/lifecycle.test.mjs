@@ -70,7 +70,7 @@ test("c141_back_from_the_cache_after_a_sign_out_no_token_is_sent_and_the_app_is_
 });
 
 test("c141_back_from_the_cache_with_the_session_alive_one_mint_confirms_it", async () => {
-  const back = await leaveAndComeBack(tab, async () => {});
+  const back = await leaveAndComeBack(tab, () => other.evaluate(() => window.auth.dispose()));
   assert.deepEqual(back, { persisted: true, token: false });
   assert.equal(await tab.evaluate((api) => window.auth.fetch(`${api}/notes`).then((answer) => answer.status), api), 200);
   assert.equal(proxy.count("POST", TOKEN), 1, "the call used the mint that the return had started");

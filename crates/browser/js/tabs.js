@@ -55,24 +55,28 @@ export function createTabs({ iam, clientId = "", clock }, { keys, held, core, id
   function start(seq, key, after) {
     const flight = { key, after, leave: new AbortController() };
     flights.set(seq, flight);
-    if (!locks[key]) lock(seq, flight, { ifAvailable: true });
+    if (!locks[key]) lock(seq, flight).catch(() => {});
     return flight;
   }
 
-  /** Where there are no locks, or none for this page, nothing comes of it. */
-  function lock(seq, flight, options) {
-    const { key, leave } = flight;
-    const decided = (granted) => {
-      if (flights.get(seq) !== flight) return undefined;
-      if (granted) {
-        // Granted at once it says nothing new, nor while somebody's word is out to hand a token over.
-        if (!options.ifAvailable && !flight.taking) core().led(seq);
-        return new Promise((done) => (locks[key] = done));
-      }
-      core().behind(seq);
-      return void lock(seq, flight, { signal: leave.signal });
+  /** Queues for the lock of the flight's key. Where there are no locks, or none for this page, nothing comes of it. */
+  async function lock(seq, flight) {
+    const named = name + label(flight.key);
+    const live = () => flights.get(seq) === flight;
+    let granted = false;
+    let queued = false;
+    const decided = () => {
+      if (!live()) return undefined;
+      granted = true;
+      // While somebody's word is out to hand a token over, nothing is to be minted.
+      if (queued && !flight.taking) core().led(seq);
+      return new Promise((done) => (locks[flight.key] = done));
     };
-    navigator.locks?.request(name + label(key), options, decided).catch(() => {});
+    navigator.locks.request(named, { signal: flight.leave.signal }, decided).catch(() => {});
+    // `ifAvailable` would tell as well, but a refusal by it keeps a page out of Firefox's back/forward cache for ever.
+    const { pending } = await navigator.locks.query();
+    queued = !granted && live() && pending.some((other) => other.name === named);
+    if (queued) core().behind(seq);
   }
 
   /** Ends an ask or a mint; the lock stays for a moment after a mint that was answered. */

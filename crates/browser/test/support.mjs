@@ -119,9 +119,15 @@ export function codeOf(promise) {
 export function pagesOfOneBrowser() {
   const before = Object.getOwnPropertyDescriptors(globalThis);
   const held = new Map();
-  const browser = { held, named: [], locks: { request } };
+  const browser = { held, named: [], locks: { request, query } };
 
-  function request(name, { ifAvailable, signal }, callback) {
+  async function query() {
+    // As in a browser the answer comes later, in the order of the requests.
+    await new Promise(setImmediate);
+    return { pending: [...held].flatMap(([name, { queue }]) => queue.map(() => ({ name }))) };
+  }
+
+  function request(name, { signal }, callback) {
     browser.named.push(name);
     return new Promise((resolve, reject) => {
       const entry = { grant };
@@ -141,7 +147,6 @@ export function pagesOfOneBrowser() {
           held.set(name, { queue: [] });
           return grant();
         }
-        if (ifAvailable) return Promise.resolve(callback(null)).then(resolve, reject);
         const { queue } = held.get(name);
         queue.push(entry);
         signal?.addEventListener("abort", () => {

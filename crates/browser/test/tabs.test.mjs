@@ -444,9 +444,10 @@ test("a lock of an ask that another tab's token ended is free at once", async ()
   assert.equal(clock.pending, 0);
 });
 
+const refuse = () => Promise.reject(new DOMException("not here", "SecurityError"));
 for (const [name, locks] of [
   ["missing", undefined],
-  ["refused", { request: () => Promise.reject(new DOMException("not here", "SecurityError")) }],
+  ["refused", { request: refuse, query: refuse }],
 ]) {
   test(`where locks are ${name} tokens are handed over all the same`, async () => {
     browser.locks = locks;
