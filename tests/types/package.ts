@@ -14,7 +14,7 @@ const auth: TokenManager = createTokenManager({
   activity: "calls",
   fetch,
 });
-createTokenManager({ iam: "https://api.example.com/iam", apis: ["https://api.example.com"] as const, fetch: window.fetch });
+createTokenManager({ iam: "https://api.example.com/iam", apis: ["https://api.example.com"] as const, tabs: false, fetch: window.fetch });
 
 const signal = new AbortController().signal;
 export const token: string = await auth.getToken({ signal, resource: "r", scope: "a b" });

@@ -173,7 +173,8 @@ export class Session {
     }
     this.#aside?.dispose();
     this.#aside = this.#manager;
-    this.#manager = this.#create();
+    // The token kept aside, and those of other tabs, are not what it is to start with.
+    this.#manager = this.#create(false);
     this.#trace.note("info", "new manager, without a token");
   }
 
@@ -217,9 +218,9 @@ export class Session {
     });
   }
 
-  #create(): TokenManager {
+  #create(tabs = true): TokenManager {
     const { api, iam } = this.#config;
-    const manager = createTokenManager({ iam, apis: [{ url: iam, resource: iam, scope: "account" }, api] });
+    const manager = createTokenManager({ iam, tabs, apis: [{ url: iam, resource: iam, scope: "account" }, api] });
     const mark = (kind: MarkKind, text: string, log: LogKind) => {
       this.#trace.change(({ timeline }) => timeline.mark({ at: performance.now(), kind, text }));
       this.#trace.note(log, text);

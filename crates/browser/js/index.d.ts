@@ -31,6 +31,12 @@ export interface TokenManagerOptions {
    */
   activity?: "input" | "calls";
 
+  /**
+   * Whether the tabs of the page's origin mint once for all and share sign-in and sign-out. A hand-over is sealed; needs
+   * a secure context and `BroadcastChannel`. Default: true.
+   */
+  tabs?: boolean;
+
   /** The fetch to use for all requests. Default: `globalThis.fetch`, looked up at each call. */
   fetch?: (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
 

@@ -3,7 +3,7 @@
 /** @returns the settings that the other modules work with; every address in it is parsed. */
 export function readOptions(options) {
   if (typeof options !== "object" || options === null) throw new TypeError("options must be an object");
-  const { iam, apis = [], clientId, activity = "input", fetch, clock } = options;
+  const { iam, apis = [], clientId, activity = "input", tabs = true, fetch, clock } = options;
   if (activity !== "input" && activity !== "calls") throw new TypeError('`activity` must be "input" or "calls"');
   if (!Array.isArray(apis)) throw new TypeError("`apis` must be an array");
   const base = address("iam", iam);
@@ -13,6 +13,7 @@ export function readOptions(options) {
     apis: apis.map(readApi),
     clientId,
     activity,
+    tabs,
     // Looked up at each call, so that a test's or a tracer's replacement counts whenever it comes.
     fetch: fetch ? (input, init) => fetch(input, init) : (input, init) => globalThis.fetch(input, init),
     clock: clock ?? systemClock,

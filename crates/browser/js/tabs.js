@@ -17,7 +17,7 @@ const WORTH = 1000;
  * @param {object} local this tab: `keys` and `held` by key, `core()`, `idle()` in milliseconds,
  * `offered(seq, offer)` for another tab's token
  */
-export function createTabs({ iam, clientId = "", clock }, { keys, held, core, idle, offered }) {
+export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, held, core, idle, offered }) {
   // With the version of the messages: tabs that speak another one are on another channel.
   const name = `sessionmint1:${iam}#${clientId}`;
   /**
@@ -40,6 +40,8 @@ export function createTabs({ iam, clientId = "", clock }, { keys, held, core, id
   /** What a key is called among the tabs. */
   const label = (key) => JSON.stringify([keys[key].resource, keys[key].scope]);
   const find = (named) => keys.findIndex((_, key) => label(key) === named);
+  /** The flights of a key: `[seq, flight]` each. */
+  const of = (named) => [...flights].filter(([, flight]) => label(flight.key) === named);
 
   const minting = (key) => post("minting", { key: label(key) });
   const have = (key) => post("have", { key: label(key), ends: held[key].ends, sid, epoch });
@@ -96,20 +98,20 @@ export function createTabs({ iam, clientId = "", clock }, { keys, held, core, id
 
     ask(message) {
       const { after, age } = message;
-      if (Number.isFinite(age)) core().peerInput(age);
+      if (age < Infinity) core().peerInput(age);
       const key = find(message.key);
       if (held[key]?.ends - WORTH > after) have(key);
-      else for (const flight of flights.values()) if (flight.key === key && flight.minting) minting(key);
+      else if (of(message.key).some(([, flight]) => flight.minting)) minting(key);
     },
 
     minting(message) {
-      for (const [seq, { key }] of flights) if (label(key) === message.key) core().behind(seq);
+      for (const [seq] of of(message.key)) core().behind(seq);
     },
 
     have(message) {
-      for (const [seq, flight] of flights) {
+      for (const [seq, flight] of of(message.key)) {
         const worth = message.ends > Math.max(flight.after, clock.now()) + WORTH;
-        if (label(flight.key) !== message.key || flight.taking || !worth || !ours(message)) continue;
+        if (flight.taking || !worth || !ours(message)) continue;
         core().behind(seq);
         take(flight, message);
       }
@@ -160,15 +162,19 @@ export function createTabs({ iam, clientId = "", clock }, { keys, held, core, id
     /** Whether there may be others from now on. */
     open() {
       // Where a process may serve several users (a server) nothing calls itself a secure context.
-      if (channel || !globalThis.isSecureContext) return false;
+      if (channel || !tabs || !globalThis.isSecureContext) return false;
       try {
         channel = new BroadcastChannel(name);
       } catch {
         return false;
       }
       me = crypto.randomUUID();
-      channel.onmessage = ({ data, origin }) => {
-        if (origin === globalThis.origin && typeof data?.type === "string") hear[data.type]?.(data)?.catch(() => {});
+      channel.onmessage = async ({ data, origin }) => {
+        try {
+          if (origin === globalThis.origin) await hear[data.type]?.(data);
+        } catch {
+          // Not one of ours: any script of the origin may say anything here.
+        }
       };
       return true;
     },
