@@ -479,6 +479,11 @@ test("c141_a_page_that_stands_still_hears_and_holds_nothing_and_trusts_no_earlie
   await until(() => two.offers().length === 1);
 });
 
+test("an app that wants no other tabs is alone", () => {
+  const tabs = createTabs({ ...settings, tabs: false, clock }, {});
+  assert.equal(tabs.open(), false);
+});
+
 test("where there is no secure context, as on a server, or no channel, a tab is alone and nothing throws", () => {
   const { BroadcastChannel } = globalThis;
   for (const spoil of [() => (globalThis.isSecureContext = undefined), () => (globalThis.BroadcastChannel = undefined)]) {
