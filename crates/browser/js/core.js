@@ -1,5 +1,6 @@
 // The renewal machine in wasm, with its events by name.
-import { Core } from "./bindings.js";
+import { on } from "./bindings.js";
+import { hosts } from "./host.js";
 
 /** The order is that of `event` in src/lib.rs. A time that is not known is negative; everything else is a number or a boolean. */
 const EVENTS = [
@@ -23,28 +24,22 @@ const EVENTS = [
   "offered", // seq, end by the wall clock, milliseconds that it lives in all, end of the session by the wall clock
   "peerInput", // milliseconds since
   "heard", // what another tab announced, problem, milliseconds, whether the user who signed in is the same
+  "created", // whether there may be other tabs
+  "freed",
 ];
 
-/** The order is that of `encode` in src/lib.rs. */
-const ACTIONS = [
-  "mint", // seq, key, seconds since the last input
-  "ask", // seq, key, the wall clock that the token must outlast
-  "cancel", // seq
-  "hold", // key, seq, end, wall clock up to which it is served without asking, end of the session
-  "drop", // key
-  "answer", // waiter, key
-  "fail", // waiter, problem, milliseconds to the next try
-  "tell", // notice, a key, a problem, a reason or a number of seconds, a cause or milliseconds
-  "announce", // what, problem, milliseconds
-  "timer", // milliseconds; 0 for none
-];
+let last = 0;
 
 /** A machine that acts through `host`; with `peers` there may be other tabs to talk to. The wasm module must be loaded. */
 export function createCore(host, peers) {
-  const { clock } = host;
-  const readings = [() => clock.monotonic(), () => clock.now(), Math.random];
-  const core = new Core({ read: (what) => readings[what](), act: (what, ...numbers) => host[ACTIONS[what]](...numbers) }, peers);
-  const events = { free: () => core.free() };
-  EVENTS.forEach((name, kind) => (events[name] = (a, b, c, d) => core.on(kind, a, b, c, d)));
+  const id = ++last;
+  const events = {};
+  EVENTS.forEach((name, kind) => (events[name] = (...numbers) => on(id, kind, ...numbers)));
+  hosts.set(id, host);
+  events.created(peers);
+  events.free = () => {
+    events.freed();
+    hosts.delete(id);
+  };
   return events;
 }

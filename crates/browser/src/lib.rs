@@ -1,35 +1,34 @@
 //! The wasm side of the npm package: carries events from JavaScript into the renewal machine, and its actions out.
 //!
 //! It decides nothing itself (that is [`sessionmint_renewal`]) and does nothing itself: requests, timers, promises and
-//! listeners are the hand-written glue in `js/`, which implements [`Host`]. Tokens never come here, so no copy of one
-//! lies in wasm memory: the machine knows a token by the number of the mint that brought it.
+//! listeners are the hand-written glue in `js/`. Tokens never come here, so no copy of one lies in wasm memory: the
+//! machine knows a token by the number of the mint that brought it.
 //!
-//! Every method takes `&self`, and the machine is released before the first action is carried out, so a host that
-//! calls back at once finds it free.
+//! Only numbers cross the border: each token manager of the page has one, under which its machine lies here and its host
+//! in `js/host.js`. Classes and objects would be a tenth of the download. The machines are released before the first
+//! action is carried out, so a host that calls back at once finds its own free.
 //!
 //! Without `std`, whose allocator and panic messages would be a third of the module. A panic traps.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 
-use core::cell::RefCell;
+extern crate alloc;
+
+use alloc::vec::Vec;
 
 use sessionmint_renewal::{
     Action, Announcement, Cause, Event, Machine, Notice, Now, Outcome, Peer, Problem, SignOutReason,
 };
+use spin::Mutex;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-#[wasm_bindgen]
+#[wasm_bindgen(raw_module = "./host.js")]
 extern "C" {
-    /// What the glue does for the machine. Its methods must not throw.
-    pub type Host;
-
     /// 0 for the monotonic clock, 1 for the wall clock, 2 for a uniform random number in `0..1`.
-    #[wasm_bindgen(method)]
-    fn read(this: &Host, what: u32) -> f64;
+    fn read(host: u32, what: u32) -> f64;
 
-    /// Do something: `what` is a position in `ACTIONS` of `js/core.js`, which names the numbers that come with each.
-    #[wasm_bindgen(method)]
-    fn act(this: &Host, what: u32, a: f64, b: f64, c: f64, d: f64, e: f64);
+    /// Do something: `what` is a position in `ACTIONS` of `js/host.js`, which names the numbers that come with each.
+    fn act(host: u32, what: u32, a: f64, b: f64, c: f64, d: f64, e: f64);
 }
 
 #[cfg(target_family = "wasm")]
@@ -42,52 +41,42 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// One token manager: a machine and the host that acts for it.
+/// Each host's machine. The lock never waits: there is one thread, and it is free whenever JavaScript runs.
+static MACHINES: Mutex<Vec<(u32, Machine)>> = Mutex::new(Vec::new());
+
+/// Something happened to `host`: `kind` is a position in `EVENTS` of `js/core.js`, which names the numbers that come with each.
+/// One function for all of them, since each one that wasm exports costs an app some 200 bytes of download.
 #[wasm_bindgen]
-pub struct Core {
-    machine: RefCell<Machine>,
-    host: Host,
+pub fn on(host: u32, kind: u32, a: f64, b: f64, c: f64, d: f64) {
+    let now = now(host);
+    for action in decide(host, kind, [a, b, c, d], now).unwrap_or_default() {
+        carry_out(host, action);
+    }
 }
 
-#[wasm_bindgen]
-impl Core {
-    /// A core that knows nothing yet; with `peers` there may be other tabs to talk to.
-    #[wasm_bindgen(constructor)]
-    pub fn new(host: Host, peers: bool) -> Self {
-        let now = now(&host);
-        let machine = if peers {
+fn decide(host: u32, kind: u32, [a, b, c, d]: [f64; 4], now: Now) -> Option<Vec<Action>> {
+    let mut machines = MACHINES.try_lock()?;
+    if kind == CREATED {
+        let machine = if a > 0.0 {
             Machine::with_peers(now)
         } else {
             Machine::new(now)
         };
-        Self {
-            machine: RefCell::new(machine),
-            host,
-        }
+        machines.push((host, machine));
+        return None;
     }
-
-    /// Something happened: `kind` is a position in `EVENTS` of `js/core.js`, which names the numbers that come with each.
-    /// One function for all of them, since each one that wasm exports costs an app some 200 bytes of download.
-    pub fn on(&self, kind: u32, a: f64, b: f64, c: f64, d: f64) {
-        if let Some(event) = event(kind, a, b, c, d) {
-            self.carry(event);
-        }
+    let place = machines.iter().position(|(id, _)| *id == host)?;
+    if kind == FREED {
+        machines.swap_remove(place);
+        return None;
     }
+    let (_, machine) = machines.get_mut(place)?;
+    Some(machine.on(event(kind, a, b, c, d)?, now))
 }
 
-impl Core {
-    fn carry(&self, event: Event) {
-        // Nothing borrows the machine across a call into JavaScript, so this cannot fail.
-        let Ok(mut machine) = self.machine.try_borrow_mut() else {
-            return;
-        };
-        let actions = machine.on(event, now(&self.host));
-        drop(machine);
-        for action in actions {
-            carry_out(&self.host, action);
-        }
-    }
-}
+/// The two events that are none to a machine.
+const CREATED: u32 = 20;
+const FREED: u32 = 21;
 
 /// What the numbers from JavaScript mean. None are negative; nonsense becomes 0 or the largest number.
 fn event(kind: u32, a: f64, b: f64, c: f64, d: f64) -> Option<Event> {
@@ -160,12 +149,12 @@ const fn finished(seq: u32, outcome: Outcome) -> Event {
     Event::MintFinished { seq, outcome }
 }
 
-fn now(host: &Host) -> Now {
+fn now(host: u32) -> Now {
     // `Math.random()` times 2^32 fits by definition; `as` saturates.
     Now {
-        mono: millis(host.read(0)),
-        wall: millis(host.read(1)),
-        dice: (host.read(2) * 4_294_967_296.0) as u32,
+        mono: millis(read(host, 0)),
+        wall: millis(read(host, 1)),
+        dice: (read(host, 2) * 4_294_967_296.0) as u32,
     }
 }
 
@@ -174,13 +163,13 @@ fn millis(value: f64) -> u64 {
     value as u64
 }
 
-fn carry_out(host: &Host, action: Action) {
+fn carry_out(host: u32, action: Action) {
     let (what, numbers) = encode(action);
     let [a, b, c, d, e] = numbers.map(|number| number as f64);
-    host.act(what, a, b, c, d, e);
+    act(host, what, a, b, c, d, e);
 }
 
-/// An action in numbers, for `ACTIONS` of `js/core.js`.
+/// An action in numbers, for `ACTIONS` of `js/host.js`.
 fn encode(action: Action) -> (u32, [u64; 5]) {
     let few = |a: u32, b: u32, c: u64| [a.into(), b.into(), c, 0, 0];
     match action {
