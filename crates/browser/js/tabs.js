@@ -5,7 +5,8 @@
 // Web Locks only say early who mints: whatever becomes of them, the core's timers decide.
 import { newPair, open, seal } from "./seal.js";
 
-/** What the core calls a sign-in (`announcement_code` in src/lib.rs); the lower numbers are sign-outs. */
+/** What the core calls the end of a session and a sign-in (`announcement_code` in src/lib.rs); lower is a sign-out. */
+const NO_SESSION = 1;
 const SIGNED_IN = 2;
 /** Milliseconds for which a lock outlives its mint: who asks a moment too late follows instead of minting. */
 const GRACE = 1000;
@@ -118,34 +119,34 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     },
 
     async take({ to, about, pub }) {
-      const [, id, named, after, ...session] = about;
-      const { token, scope, ends, life, sessionEnds } = held[find(named)];
-      if (to !== me || ends <= after || session[0] !== sid || session[1] !== epoch) return;
-      post("give", { id, ...(await seal(pub, [name, ...about], { token, scope, ends, life, sessionEnds })) });
+      const { token, scope, ends, life, sessionEnds } = held[find(about.key)];
+      if (to !== me || ends <= about.after || about.sid !== sid || about.epoch !== epoch) return;
+      post("give", { id: about.id, ...(await seal(pub, [name, about], { token, scope, ends, life, sessionEnds })) });
     },
 
     async give(message) {
       for (const [seq, { taking, privateKey }] of flights) {
-        if (taking?.[1] !== message.id) continue;
-        const offer = await open(privateKey, [name, ...taking], message);
-        const from = { sid: taking[4], epoch: taking[5] };
+        if (taking?.id !== message.id) continue;
+        const offer = await open(privateKey, [name, taking], message);
         // Opening took a moment, in which the session may have changed.
-        const good = typeof offer.token === "string" && claims(offer.token).sid === from.sid && ours(from);
-        if (good && flights.get(seq)?.taking === taking) offered(seq, { ...offer, epoch: from.epoch });
+        const good = typeof offer.token === "string" && claims(offer.token).sid === taking.sid && ours(taking);
+        if (good && flights.get(seq)?.taking === taking) offered(seq, { ...offer, epoch: taking.epoch });
       }
     },
 
     said(message) {
-      const { what, problem, millis } = message;
+      const { what, problem, millis, next } = message;
       if (![what, problem, millis].every(Number.isFinite)) return;
+      // Of the session before, told late: it says nothing about this one.
+      if (what === NO_SESSION && !ours(message)) return;
       const same = user !== undefined && user === message.user;
-      if (what <= SIGNED_IN) turn(message.epoch, message.user);
+      if (what <= SIGNED_IN) turn(next, message.user);
       core().heard(what, problem, millis, same);
     },
   };
 
   async function take(flight, { from, sid, epoch }) {
-    const about = (flight.taking = [me, crypto.randomUUID(), label(flight.key), flight.after, sid, epoch]);
+    const about = (flight.taking = { by: me, id: crypto.randomUUID(), key: label(flight.key), after: flight.after, sid, epoch });
     const { privateKey, pub } = await newPair();
     flight.privateKey = privateKey;
     post("take", { to: from, about, pub });
@@ -214,8 +215,9 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
 
     /** Hands what the core says to the other tabs' cores; `entering` is who signs in. */
     announce(entering, what, problem, millis) {
-      if (what <= SIGNED_IN) turn(what === SIGNED_IN ? crypto.randomUUID() : null, entering);
-      post("said", { what, problem, millis, epoch, user });
+      const next = what === SIGNED_IN ? crypto.randomUUID() : null;
+      post("said", { what, problem, millis, sid, epoch, next, user: entering });
+      if (what <= SIGNED_IN) turn(next, entering);
     },
   };
 }

@@ -254,6 +254,33 @@ test("c140_whether_the_same_user_signed_in_is_known_from_the_token", async () =>
   ]);
 });
 
+test("c140_that_a_session_ended_is_heard_by_its_own_tabs_only", async () => {
+  const [fresh, late, same] = [tab(), tab(), tab()];
+  for (const each of [fresh, late, same]) each.has(0, { sid: "ses_old" });
+  fresh.tabs.announce("usr_1", 2, 0, 0);
+  await until(() => [late, same].every((each) => each.count("heard") === 1));
+  fresh.has(0, { sid: "ses_new" });
+  // As from a tab to which the refusal of the session before comes only now.
+  spy.postMessage({ type: "said", from: "x", what: 1, problem: 0, millis: 0, sid: "ses_old", epoch: null, user: "usr_1" });
+  spy.postMessage({ type: "said", from: "x", what: 1, problem: 0, millis: 0, sid: null, epoch: null });
+  await quiet();
+  assert.deepEqual([fresh, late, same].map((each) => each.count("heard")), [0, 1, 1]);
+  late.tabs.ask(1, 0, clock.now() - 1);
+  await until(() => late.offers().length === 1);
+  // Nor are they in the session that the fresh one is in any less than before: what it says of it counts.
+  fresh.tabs.announce(undefined, 1, 0, 0);
+  await until(() => [late, same].every((each) => each.count("heard") === 2));
+});
+
+test("c140_a_tab_says_of_which_session_it_heard_the_end", async () => {
+  const [one, cold, two] = [tab(), tab(), tab()];
+  for (const each of [one, two]) each.has(0);
+  one.tabs.announce(undefined, 1, 0, 0);
+  await until(() => [cold, two].every((each) => each.count("heard") === 1));
+  const [said] = spy.heard;
+  assert.equal(said.sid, "ses_1");
+});
+
 test("what the core announces arrives at the other cores", async () => {
   const [one, two] = [tab(), tab()];
   const said = [[0, 0, 0], [1, 0, 0], [3, 1, 500], [4, 4, 30_000], [5, 0, 0]];
@@ -282,9 +309,9 @@ test("c140_messages_of_another_shape_sign_in_key_or_request_are_ignored", async 
     { ...have, ends: clock.now() + 3 * LIFE, key: undefined }, { ...have, ends: 5n }, { ...have, ends: {} },
     { ...have, ends: clock.now() + 3 * LIFE, sid: "ses_2" }, { ...have, sid: "ses_2" },
     { ...take, about: undefined }, { ...take, about: "text" }, { ...take, about: {} }, { ...take, pub: new Uint8Array(65) },
-    { ...take, about: take.about.with(4, "ses_2") }, { ...take, about: take.about.with(5, "epoch") },
-    { ...take, about: take.about.with(2, "[\"x\",null]") }, { ...take, to: "nobody" },
-    { ...take, about: take.about.with(3, one.held[0].ends) },
+    { ...take, about: { ...take.about, sid: "ses_2" } }, { ...take, about: { ...take.about, epoch: "epoch" } },
+    { ...take, about: { ...take.about, key: "[\"x\",null]" } }, { ...take, to: "nobody" },
+    { ...take, about: { ...take.about, after: one.held[0].ends } },
     { type: "said" }, { type: "said", what: "2", problem: 0, millis: 0 }, { type: "said", what: 0, problem: {}, millis: 5n },
     { ...ask, key: 5 }, { ...ask, after: {} }, { ...ask, after: clock.now() + 2 * LIFE, age: "long" },
   ];
@@ -330,7 +357,7 @@ test("c140_a_sealed_token_opens_for_no_other_request_and_not_when_it_was_tampere
   three.tabs.ask(1, 0, 0);
   await until(() => three.offers().length === 1);
   const genuine = spy.heard.findLast((message) => message.type === "give");
-  spy.postMessage({ ...genuine, id: takes[0].about[1] });
+  spy.postMessage({ ...genuine, id: takes[0].about.id });
   await quiet();
   assert.equal(two.offers().length, 0);
 });
