@@ -43,6 +43,7 @@ pub(crate) fn setup() -> Result<()> {
     demo::build()?;
     npm::install("tests")?;
     npm::install("tests/packaging")?;
+    npm::install("tests/adapters")?;
     debian::browsers()?;
     suites::python()?;
     sh::step("everything is there");

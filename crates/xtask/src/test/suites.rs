@@ -36,6 +36,10 @@ pub(super) fn all() -> Vec<Suite> {
             run: package_projects,
         },
         Suite {
+            name: "npm package: adapters in their frameworks",
+            run: package_adapters,
+        },
+        Suite {
             name: "app: types and unit tests",
             run: app,
         },
@@ -99,6 +103,14 @@ fn package_projects() -> Result<Counts> {
     npm::install("tests/packaging")?;
     debian::browsers()?;
     node("tests", "packaging", Some(("TARBALL", &tarball)))
+}
+
+fn package_adapters() -> Result<Counts> {
+    let tarball = package::pack()?;
+    npm::install("tests")?;
+    npm::install("tests/adapters")?;
+    debian::browsers()?;
+    node("tests", "adapters", Some(("TARBALL", &tarball)))
 }
 
 fn app() -> Result<Counts> {
