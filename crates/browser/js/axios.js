@@ -14,5 +14,7 @@ export function attachAuth(axios, auth) {
 }
 
 export function tokenError(error) {
-  return [error, error?.cause].find((one) => one?.name === "TokenError");
+  // What axios makes of an error takes over its name as well.
+  const thrown = error?.isAxiosError ? error.cause : error;
+  return thrown?.name === "TokenError" ? thrown : undefined;
 }
