@@ -33,7 +33,7 @@ test("the tarball holds what is meant to be there, and nothing else", async () =
   const { stdout } = await run("tar", ["-tzf", tarball]);
   const sources = await readdir(join(here, "../../crates/browser/js"));
   const made = ["bindings.js", "inline.js", "sessionmint.wasm"];
-  const others = ["package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE"];
+  const others = ["package.json", "README.md", "FRAMEWORKS.md", "LICENSE-MIT", "LICENSE-APACHE"];
   const names = stdout.trim().split("\n").map((name) => name.replace("package/", ""));
   assert.deepEqual(names.sort(), [...sources, ...made, ...others].sort());
 });

@@ -7,7 +7,7 @@ export { TokenError } from "./errors.js";
 
 const load = loader(async () => {
   const zipped = Uint8Array.from(atob(inline), (char) => char.charCodeAt(0));
-  const stream = new Blob([zipped]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const stream = new Response(zipped).body.pipeThrough(new DecompressionStream("gzip"));
   return WebAssembly.compile(await new Response(stream).arrayBuffer());
 });
 

@@ -1,4 +1,4 @@
-// The types and the README are the contract: what one says, the other says too.
+// The types, the README and the guides are the contract: what one says, the others say too.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -7,6 +7,9 @@ const read = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
 const readme = read("../README.md");
 const types = read("../js/index.d.ts");
 const slim = read("../js/slim.d.ts");
+const session = read("../js/session.d.ts");
+const testing = read("../js/testing.d.ts");
+const guides = read("../FRAMEWORKS.md");
 const errors = read("../js/errors.js");
 
 /** What a declaration holds: `interface Name` up to its brace, `type Name` up to its semicolon. */
@@ -20,12 +23,14 @@ function declaration(source, opening) {
 const members = (source, name) =>
   [...declaration(source, `interface ${name}`).matchAll(/^ {2}(?:readonly )?(\w+)[?<(:]/gm)].map(([, member]) => member);
 
-/** The words in backticks in the first column of the tables of a section of the README. */
-function firstColumn(section) {
-  const text = readme.split(`\n## ${section}\n`)[1].split("\n## ")[0];
+/** The words in backticks in the first column of the tables of a text. */
+function inTables(text) {
   const cells = [...text.matchAll(/^\| (.+?) \|/gm)].map(([, cell]) => cell);
   return cells.flatMap((cell) => [...cell.matchAll(/`(\w+)/g)].map(([, word]) => word));
 }
+
+/** Those of a section of the README. */
+const firstColumn = (section) => inTables(readme.split(`\n## ${section}\n`)[1].split("\n## ")[0]);
 
 const codes = [...declaration(types, "type TokenErrorCode").matchAll(/"(\w+)"/g)].map(([, code]) => code);
 
@@ -61,11 +66,31 @@ test("the types have every code that the package throws", () => {
   assert.deepEqual(thrown.filter((code) => !inner.has(code) && !codes.includes(code)), []);
 });
 
-test("everything in the types is explained", () => {
-  for (const source of [types, slim]) {
+test("the guides have everything that a session has and takes, and nothing else", () => {
+  const names = ["Session", "SessionActions", "SessionOptions"].flatMap((name) => members(session, name));
+  assert.deepEqual(inTables(guides.split("\n## ")[0]).sort(), names.sort());
+});
+
+test("the guide to tests names all that a test has in hand", () => {
+  const section = guides.split("\n## Tests of your app\n")[1];
+  const prose = section.replace(/^```[^]*?^```$/gm, "");
+  const words = new Set([...prose.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => code.match(/\w+/g)));
+  const failures = [...declaration(testing, "type Failure").matchAll(/"(\w+)"/g)].map(([, word]) => word);
+  const interfaces = ["TestAuth", "FakeIam", "FakeIamOptions", "Script", "Fault", "SeenRequest", "VirtualClock"];
+  // What the types say is enough for these.
+  const apart = new Set(["underWay", "pending", "scope"]);
+  const named = [...failures, ...interfaces.flatMap((name) => members(testing, name))];
+  assert.deepEqual(named.filter((word) => !words.has(word) && !apart.has(word)), []);
+});
+
+test("every file named in the package's entries has its types, and every type is explained", () => {
+  const { exports } = JSON.parse(read("../package.json"));
+  const files = Object.values(exports).flatMap(({ types }) => types ?? []);
+  assert.ok(files.length > 8);
+  for (const source of files.map((file) => read(`../js/${file}`))) {
     const lines = source.split("\n");
     const bare = lines.filter((line, at) => {
-      const declares = /^export (?!\*)|^ {2,4}(?:readonly )?\w+[?<(:].*[;{]$|^ {2}\| "/.test(line);
+      const declares = /^export (?!\*|type \{)|^ {2,4}(?:readonly )?\w+[?<(:].*[;{]$|^ {2}\| "/.test(line);
       return declares && !/\*\/$/.test(lines[at - 1]);
     });
     assert.deepEqual(bare, []);

@@ -30,6 +30,7 @@ pub(crate) fn build() -> Result<()> {
         source.join("js"),
         source.join("package.json"),
         source.join("README.md"),
+        source.join("FRAMEWORKS.md"),
         sh::root().join("crates/xtask/src/package.rs"),
     ];
     fresh::unless("package", &inputs, &[folder().join("package.json")], || {
@@ -72,7 +73,7 @@ fn assemble(module: &Path, source: &Path) -> Result<()> {
     std::fs::write(pkg.join("bindings.js"), names.shorten(&bindings)?)?;
     std::fs::write(pkg.join("inline.js"), inline(&std::fs::read(&optimised)?)?)?;
     copy_folder(&source.join("js"), &pkg)?;
-    for file in ["package.json", "README.md"] {
+    for file in ["package.json", "README.md", "FRAMEWORKS.md"] {
         std::fs::copy(source.join(file), pkg.join(file))
             .with_context(|| format!("crates/browser/{file}"))?;
     }
