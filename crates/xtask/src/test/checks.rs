@@ -89,6 +89,7 @@ fn lock_files() -> Result<Counts> {
         "tests/package-lock.json",
         "tests/bench-browser/package-lock.json",
         "tests/packaging/package-lock.json",
+        "tests/adapters/package-lock.json",
         "crates/xtask/npm/package-lock.json",
     ] {
         let text = std::fs::read_to_string(sh::root().join(file))?;
