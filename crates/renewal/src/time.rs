@@ -73,6 +73,6 @@ impl Clocks {
     pub(crate) fn age(self, now: Self) -> u64 {
         let mono = now.mono.saturating_sub(self.mono);
         let wall = now.wall.saturating_sub(self.wall);
-        if mono > wall { mono } else { wall }
+        mono.max(wall)
     }
 }

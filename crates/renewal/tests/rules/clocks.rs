@@ -117,3 +117,15 @@ fn c138_renewal_ahead_is_spread_by_dice_and_bounded() {
         assert!((first..=last).contains(&fresh), "{fresh}");
     }
 }
+
+#[test]
+fn c138_a_wall_clock_set_back_makes_no_user_present() {
+    let mut tab = Tab::new();
+    tab.pass(100_000);
+    tab.now.wall -= HOUR;
+    assert_eq!(idle_for(&tab.want(1)), 100);
+    let mut tab = Tab::new();
+    tab.pass(100_000);
+    tab.now.wall += 50_000;
+    assert_eq!(idle_for(&tab.want(1)), 150, "nor does sleep");
+}

@@ -4,7 +4,7 @@ use sessionmint_renewal::{
     Action, Announcement, Event, Notice, Peer, Problem, SignOutReason, rules,
 };
 
-use crate::support::{HOUR, LIFE, Tab, announced, answer, asks, mints, told};
+use crate::support::{HOUR, LIFE, Tab, announced, answer, asks, failed, mints, told};
 
 #[test]
 fn c140_a_sign_in_is_proved_by_a_mint_of_its_own_and_told_to_all() {
@@ -219,4 +219,54 @@ fn c139_only_a_pause_that_the_server_named_is_told_as_such() {
             "{announced:?}"
         );
     }
+}
+
+#[test]
+fn c141_signed_out_by_the_app_other_tabs_end_nothing_more_and_a_standstill_forgets_it_not() {
+    for peer in [Peer::LoggedOut, Peer::NoSession] {
+        let mut tab = Tab::signed_in_with_peers();
+        tab.on(Event::LoggedOut);
+        assert_eq!(tab.hear(peer), []);
+        tab.on(Event::Suspended);
+        tab.on(Event::Returned);
+        tab.tick(rules::SIGNED_OUT_MEMORY);
+        assert_eq!(
+            failed(&tab.want(2)),
+            [(2, Problem::SignedOut)],
+            "the cookie may still be alive"
+        );
+    }
+}
+
+#[test]
+fn a_session_that_ended_is_told_apart_from_none_by_who_hears_of_it() {
+    let mut tab = Tab::signed_in_with_peers();
+    let reason = SignOutReason::SessionEnded;
+    assert_eq!(
+        told(&tab.hear(Peer::NoSession)),
+        [Notice::SignedOut { reason }]
+    );
+    let mut tab = Tab::with_peers();
+    let reason = SignOutReason::NoSession;
+    assert_eq!(
+        told(&tab.hear(Peer::NoSession)),
+        [Notice::SignedOut { reason }]
+    );
+}
+
+#[test]
+fn c140_a_sign_in_elsewhere_ends_a_sign_out_whoever_it_is() {
+    for same_user in [true, false] {
+        let mut tab = Tab::signed_in_with_peers();
+        tab.on(Event::LoggedOut);
+        assert_eq!(asks(&tab.want(2)), []);
+        tab.hear(Peer::LoggedIn { same_user });
+        assert_eq!(asks(&tab.want(3)).len(), 1);
+    }
+}
+
+#[test]
+fn that_minting_works_again_is_no_news_where_it_did() {
+    let mut tab = Tab::signed_in_with_peers();
+    assert_eq!(tab.hear(Peer::Recovered), []);
 }

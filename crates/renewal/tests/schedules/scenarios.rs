@@ -50,7 +50,7 @@ fn c136_a_lone_tab_waits_no_longer_than_for_an_offer() {
 #[test]
 fn c136_a_leader_that_dies_freezes_or_hangs_costs_its_followers_one_mint_and_two_seconds_at_most() {
     for locks in [true, false] {
-        for fate in ["killed", "frozen", "hung"] {
+        for fate in ["killed", "frozen", "held up", "hung"] {
             let mut world = World::new(20, Health { locks, ..HEALTHY });
             let callers = world.all_want();
             // Until the first mint is on its way.
@@ -64,6 +64,7 @@ fn c136_a_leader_that_dies_freezes_or_hangs_costs_its_followers_one_mint_and_two
             match fate {
                 "killed" => world.kill(leader),
                 "frozen" => world.freeze(leader),
+                "held up" => world.tabs[leader].stalled = true,
                 _ => {
                     // Its answer never comes.
                     let stuck = world.mints.remove(0);
