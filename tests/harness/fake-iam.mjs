@@ -1,26 +1,36 @@
-// A service that answers every mint with a token, for tests of what happens around it.
+// The fake service of `sessionmint/testing` on a port, for browsers and other processes.
 import http from "node:http";
+import { createFakeIam } from "../../crates/browser/pkg/testing.js";
+import { bodyOf, forward } from "./forward.mjs";
 
-/** Starts it; `mints` counts. The tokens are `token-1`, `token-2`, …, and live five minutes. */
-export async function startFakeIam() {
-  const fake = { mints: 0 };
-  const server = http.createServer((request, response) => {
-    const { origin } = request.headers;
+/**
+ * Starts it, for pages of any origin; `mints` counts. The tokens are `token-1`, `token-2`, …, and live five minutes.
+ * `options` are those of the fake.
+ */
+export async function startFakeIam(options) {
+  const server = http.createServer(async (request, response) => {
+    const { origin, "access-control-request-headers": asked } = request.headers;
     if (origin) response.setHeader("access-control-allow-origin", origin).setHeader("access-control-allow-credentials", "true");
-    if (request.method !== "POST" || request.url !== "/iam/oauth/token") return response.writeHead(404).end();
-    fake.mints += 1;
-    const token = { access_token: `token-${fake.mints}`, token_type: "Bearer", expires_in: 300, scope: "", session_expires_in: 86_400 };
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(token));
+    if (asked) return response.setHeader("access-control-allow-headers", asked).setHeader("access-control-allow-methods", "*").end();
+    const { method, headers, url } = request;
+    await forward(iam.fetch, new URL(url, iam.url), { method, headers, body: await bodyOf(request) }, response);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address();
-  /** For browsers, and for clients that do not resolve `*.localhost`. */
-  fake.iam = `http://api.app.localhost:${port}/iam`;
-  fake.local = `http://127.0.0.1:${port}/iam`;
-  fake.stop = () =>
-    new Promise((resolve) => {
-      server.close(resolve);
-      server.closeAllConnections();
-    });
-  return fake;
+  const address = `http://api.app.localhost:${port}/iam`;
+  const iam = createFakeIam({ iam: address, token: (_claims, count) => `token-${count}`, ...options });
+  return {
+    iam: address,
+    /** For clients that do not resolve `*.localhost`. */
+    local: `http://127.0.0.1:${port}/iam`,
+    requests: iam.requests,
+    get mints() {
+      return iam.mint.count;
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      }),
+  };
 }

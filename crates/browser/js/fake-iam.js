@@ -229,7 +229,8 @@ function scripted({ status = 200, headers, retryAfter, error, body = error ? { e
 
 function json(status, body, headers) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return new Response(text, { status, headers: { "content-type": "application/json", ...headers } });
+  // Some statuses take no body, not even an empty one.
+  return new Response(text === "" ? null : text, { status, headers: { "content-type": "application/json", ...headers } });
 }
 
 function refusal(status, error, headers) {

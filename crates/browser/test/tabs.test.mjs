@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { newPair, open, seal } from "../pkg/seal.js";
 import { createTabs } from "../pkg/tabs.js";
-import { pagesOfOneBrowser, until, VirtualClock } from "./support.mjs";
+import { createVirtualClock } from "../pkg/testing.js";
+import { pagesOfOneBrowser, until } from "./support.mjs";
 
 const settings = { iam: "https://api.example.com/iam" };
 const NAME = "sessionmint1:https://api.example.com/iam#";
@@ -13,7 +14,7 @@ let browser, clock, opened, spy;
 
 beforeEach(() => {
   browser = pagesOfOneBrowser();
-  clock = new VirtualClock();
+  clock = createVirtualClock();
   opened = [];
   spy = channel();
 });
@@ -151,7 +152,7 @@ test("a token that ends no later than the one in hand, or within a second, is no
   two.tabs.ask(2, 1, 0);
   await quiet();
   assert.ok(!spy.types().includes("have"));
-  clock.pass(59_500);
+  clock.tick(59_500);
   two.tabs.ask(3, 0, 0);
   await quiet();
   assert.ok(!spy.types().includes("take"));
@@ -440,7 +441,7 @@ test("a lock outlives its mint by a second, for those who ask a moment too late,
   one.tabs.ask(2, 0, 0);
   await quiet();
   assert.equal(one.count("behind"), 0);
-  clock.pass(1000);
+  clock.tick(1000);
   await until(() => two.count("led") === 1);
 });
 
