@@ -87,7 +87,9 @@ fn offers_that_are_no_better_or_that_nobody_asked_for_are_ignored() {
         key: 0,
         seq: 1,
     });
-    assert_eq!(tab.offer(2, LIFE), [], "no later than the refused one");
+    for left in [LIFE, LIFE - 10_000] {
+        assert_eq!(tab.offer(2, left), [], "no later than the refused one");
+    }
     tab.now.wall += 10_000;
     assert!(tab.offer(2, LIFE).contains(&answer(2)));
 }

@@ -270,3 +270,18 @@ fn that_minting_works_again_is_no_news_where_it_did() {
     let mut tab = Tab::signed_in_with_peers();
     assert_eq!(tab.hear(Peer::Recovered), []);
 }
+
+#[test]
+fn c139_a_failure_elsewhere_leaves_a_mint_that_is_on_its_way() {
+    let mut tab = Tab::with_peers();
+    tab.want(1);
+    tab.tick(rules::OFFER_WAIT);
+    let problem = Problem::Unavailable;
+    let actions = tab.hear(Peer::Failing {
+        problem,
+        retry_after: 2_000,
+        told: false,
+    });
+    assert!(!actions.contains(&Action::CancelMint { seq: 1 }));
+    assert!(tab.minted(1, 300).contains(&answer(1)));
+}
