@@ -34,6 +34,7 @@ const off: () => void = auth.on("renewed", ({ cause, expiresAt, scope, ...event 
   event.token;
 });
 off();
+auth.on("signedin", ({ cause }) => same<typeof cause, "caller" | "peer">(true));
 auth.on("signedout", ({ reason }) => same<typeof reason, "no_session" | "session_ended" | "logout" | "elsewhere">(true));
 auth.on("degraded", ({ code, retryAfter }) => {
   same<typeof code, TokenErrorCode>(true);

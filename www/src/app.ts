@@ -40,10 +40,11 @@ export class App {
     session.onSignedOut = (why) => {
       if (!this.#signedIn) return;
       this.#signedIn = false;
-      const notice: Notice =
-        why === "signed out"
-          ? { kind: "done", text: "You are signed out." }
-          : { kind: "ended", text: "Your session has ended. Please sign in again." };
+      const notice: Notice = {
+        "signed out": { kind: "done" as const, text: "You are signed out." },
+        "another tab": { kind: "ended" as const, text: "Your session has ended in another tab. Please sign in again." },
+        "session ended": { kind: "ended" as const, text: "Your session has ended. Please sign in again." },
+      }[why];
       const from = why === "signed out" ? "/" : here();
       this.#go(loginAddress(from, location.origin), { notice });
     };

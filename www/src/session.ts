@@ -20,7 +20,7 @@ export interface Trouble {
 }
 
 /** Why a session ended while the app was open. */
-export type Farewell = "signed out" | "session ended";
+export type Farewell = "signed out" | "session ended" | "another tab";
 
 type RenewalCause = TokenManagerEvents["renewed"]["cause"];
 
@@ -173,7 +173,7 @@ export class Session {
     }
     this.#aside?.dispose();
     this.#aside = this.#manager;
-    // The token kept aside, and those of other tabs, are not what it is to start with.
+    // The token kept aside, and those of other tabs, are not what it is to start with. Sign-outs it hears all the same.
     this.#manager = this.#create(false);
     this.#trace.note("info", "new manager, without a token");
   }
@@ -225,15 +225,15 @@ export class Session {
       this.#trace.change(({ timeline }) => timeline.mark({ at: performance.now(), kind, text }));
       this.#trace.note(log, text);
     };
-    manager.on("signedin", ({ resource }) => {
+    manager.on("signedin", ({ resource, cause }) => {
       if (manager === this.#manager) this.#letGo();
-      this.#learn(manager, resource, "caller");
+      this.#learn(manager, resource, cause);
     });
     manager.on("renewed", ({ resource, cause }) => this.#learn(manager, resource, cause));
     // A sign-out by this page is told once the service has answered. "no_session" is what a new manager says, be it
     // on the first page load, where nothing ended, or after `drop`.
     manager.on("signedout", ({ reason }) => {
-      if (reason !== "logout") this.#signedOut("session ended");
+      if (reason !== "logout") this.#signedOut(reason === "elsewhere" ? "another tab" : "session ended");
     });
     manager.on("degraded", () => {
       if (manager === this.#manager && this.#aside?.peek() !== undefined) {
@@ -316,7 +316,7 @@ export class Session {
     const askedBy = this.#askedBy(cause, audience, (waiting.length > 0 ? waiting : calls).map((call) => call.label));
     const lifetime = claims.exp - claims.iat;
     this.#trace.change((trace) => {
-      trace.mints += 1;
+      if (cause !== "peer") trace.mints += 1;
       const bar = timeline.minted({
         id: claims.jti,
         name: "",
@@ -332,7 +332,8 @@ export class Session {
       }
       void fingerprint(claims.jti).then((name) => {
         trace.change(() => (bar.name = name));
-        trace.note("mint", `minted ${name} for ${askedBy}, ${audience}, ${lifetime} s`);
+        const how = cause === "peer" ? "got" : "minted";
+        trace.note("mint", `${how} ${name} for ${askedBy}, ${audience}, ${lifetime} s`);
       });
     });
   }
@@ -350,7 +351,7 @@ export class Session {
       case "restored":
         return "back from standing still";
       case "peer":
-        return "another tab";
+        return `${labels.length > 0 ? describeAskers(labels) : this.#lastCaller[audience]}, from another tab`;
     }
   }
 

@@ -32,8 +32,8 @@ export interface TokenManagerOptions {
   activity?: "input" | "calls";
 
   /**
-   * Whether the tabs of the page's origin mint once for all and share sign-in and sign-out. A hand-over is sealed; needs
-   * a secure context and `BroadcastChannel`. Default: true.
+   * Whether the tabs of the page's origin mint once for all. A hand-over is sealed. Sign-in, sign-out and pauses after
+   * failures are shared either way. Needs a secure context and `BroadcastChannel`. Default: true.
    */
   tabs?: boolean;
 
@@ -125,15 +125,21 @@ export interface User {
 /** What {@link TokenManager.on} listens to, and what a listener is given. No event carries a token. */
 export interface TokenManagerEvents {
   /** There is a session: the first token came. */
-  signedin: TokenEvent;
+  signedin: TokenEvent & {
+    /** Whether it was minted here or handed over by another tab. */
+    cause: "caller" | "peer";
+  };
   /** A further token came. */
   renewed: TokenEvent & {
-    /** Why: somebody had none, the one served was about to end, an API refused it, or the user was there. */
+    /**
+     * Why: somebody had none, the one served was about to end, an API refused it, the user was there, the page stood
+     * still; or another tab handed it over.
+     */
     cause: "caller" | "ahead" | "rejected" | "background" | "restored" | "peer";
   };
   /** There is no session any more; never because of an outage. */
   signedout: {
-    /** There was none to begin with, the service ended it, or `logout` was called. */
+    /** There was none to begin with, the service ended it, `logout` was called, or another tab signed out or in as somebody else. */
     reason: "no_session" | "session_ended" | "logout" | "elsewhere";
   };
   /** Tokens cannot be renewed for now; the one in hand is served until it ends. */

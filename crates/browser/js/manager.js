@@ -122,7 +122,7 @@ export function createManager(options, loadCore) {
   const describe = {
     signedin(key) {
       state = "signedin";
-      return describeToken(key);
+      return { ...describeToken(key), cause: arriving.life ? "peer" : "caller" };
     },
     renewed: (key, cause) => ({ ...describeToken(key), cause: CAUSES[cause] }),
     signedout(reason) {

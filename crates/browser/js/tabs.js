@@ -40,7 +40,8 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
 
   /** What a key is called among the tabs. */
   const label = (key) => JSON.stringify([keys[key].resource, keys[key].scope]);
-  const find = (named) => keys.findIndex((_, key) => label(key) === named);
+  /** Where the app wants no token handed over, none is had of any key. */
+  const find = (named) => (tabs ? keys.findIndex((_, key) => label(key) === named) : -1);
   /** The flights of a key: `[seq, flight]` each. */
   const of = (named) => [...flights].filter(([, flight]) => label(flight.key) === named);
 
@@ -163,7 +164,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     /** Whether there may be others from now on. */
     open() {
       // Where a process may serve several users (a server) nothing calls itself a secure context.
-      if (channel || !tabs || !globalThis.isSecureContext) return false;
+      if (channel || !globalThis.isSecureContext) return false;
       try {
         channel = new BroadcastChannel(name);
       } catch {
@@ -190,13 +191,13 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     },
 
     ask(seq, key, after) {
-      if (!channel) return;
+      if (!channel || !tabs) return;
       start(seq, key, after);
       post("ask", { key: label(key), after, age: idle() });
     },
 
     mint(seq, key) {
-      if (!channel) return;
+      if (!channel || !tabs) return;
       (flights.get(seq) ?? start(seq, key)).minting = true;
       minting(key);
     },

@@ -40,7 +40,7 @@ function tokenOf({ sid = "ses_1", sub = "usr_1", nonce = "a" } = {}) {
 }
 
 /** A tab whose core writes down every call; an offer is accepted unless `refuse` is set. */
-function tab() {
+function tab(options) {
   const one = {
     calls: [],
     keys: [{}, { resource: "r", scope: "a b" }],
@@ -63,7 +63,7 @@ function tab() {
     close: () => one.tabs.close(),
   };
   const core = new Proxy({}, { get: (_, name) => (...args) => void one.calls.push([name, ...args]) });
-  one.tabs = createTabs({ ...settings, clock }, {
+  one.tabs = createTabs({ ...settings, ...options, clock }, {
     keys: one.keys,
     held: one.held,
     core: () => core,
@@ -107,7 +107,7 @@ test("c136_everybody_who_waits_for_a_mint_is_handed_its_token", async () => {
   const leader = tab();
   leader.tabs.ask(1, 0, 0);
   leader.tabs.mint(1, 0);
-  const others = Array.from({ length: 19 }, tab);
+  const others = Array.from({ length: 19 }, () => tab());
   for (const one of others) one.tabs.ask(1, 0, 0);
   await until(() => others.every((one) => one.count("behind") >= 1));
   leader.minted(1, 0);
@@ -507,9 +507,26 @@ test("c141_a_page_that_stands_still_hears_and_holds_nothing_and_trusts_no_earlie
   await until(() => two.offers().length === 1);
 });
 
-test("an app that wants no other tabs is alone", () => {
-  const tabs = createTabs({ ...settings, tabs: false, clock }, {});
-  assert.equal(tabs.open(), false);
+test("c141_an_app_that_wants_no_token_handed_over_takes_and_gives_none_but_hears_of_sign_in_and_sign_out", async () => {
+  const [apart, other] = [tab({ tabs: false }), tab()];
+  other.has(0);
+  apart.tabs.ask(1, 0, 0);
+  apart.tabs.mint(1, 0);
+  apart.minted(1, 0);
+  apart.tabs.announce(undefined, 5, 0, 0);
+  other.tabs.ask(1, 0, clock.now() + LIFE - 5_000);
+  await until(() => spy.heard.length === 2);
+  // Not even to who asks without having been offered one.
+  const about = { by: "x", id: "x", key: "[null,null]", after: 0, sid: "ses_1", epoch: null };
+  const { pub } = await newPair();
+  spy.postMessage({ type: "take", from: "x", to: spy.heard[0].from, about, pub });
+  await quiet();
+  assert.deepEqual(spy.types(), ["said", "ask"]);
+  assert.equal(other.count("behind"), 0);
+  other.tabs.announce(undefined, 0, 0, 0);
+  await until(() => apart.count("heard") === 1);
+  apart.tabs.announce("usr_1", 2, 0, 0);
+  await until(() => other.count("heard") === 2);
 });
 
 test("where there is no secure context, as on a server, or no channel, a tab is alone and nothing throws", () => {

@@ -278,6 +278,7 @@ test("events carry times and scopes but no token", async () => {
     scope: "notes:read",
     expiresAt: 1_800_000_300_000,
     sessionEndsAt: 1_800_000_600_000,
+    cause: "caller",
   });
   assert.deepEqual(events.at(-1), { type: "ending", secondsLeft: 120, sessionEndsAt: 1_800_000_600_000 });
   assert.ok(!JSON.stringify(events).includes("token-"));
