@@ -174,7 +174,7 @@ export class Session {
     this.#aside?.dispose();
     this.#aside = this.#manager;
     // The token kept aside, and those of other tabs, are not what it is to start with. Sign-outs it hears all the same.
-    this.#manager = this.#create(false);
+    this.#manager = this.#create("signals");
     this.#trace.note("info", "new manager, without a token");
   }
 
@@ -218,7 +218,7 @@ export class Session {
     });
   }
 
-  #create(tabs = true): TokenManager {
+  #create(tabs: true | "signals" = true): TokenManager {
     const { api, iam } = this.#config;
     const manager = createTokenManager({ iam, tabs, apis: [{ url: iam, resource: iam, scope: "account" }, api] });
     const mark = (kind: MarkKind, text: string, log: LogKind) => {

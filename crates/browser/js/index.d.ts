@@ -32,10 +32,11 @@ export interface TokenManagerOptions {
   activity?: "input" | "calls";
 
   /**
-   * Whether the tabs of the page's origin mint once for all. A hand-over is sealed. Sign-in, sign-out and pauses after
-   * failures are shared either way. Needs a secure context and `BroadcastChannel`. Default: true.
+   * Whether the tabs of the page's origin mint once for all and hand the token over, sealed; with `"signals"` they tell
+   * each other of sign-in, sign-out and pauses after failures only. Needs a secure context and `BroadcastChannel`.
+   * Default: true.
    */
-  tabs?: boolean;
+  tabs?: boolean | "signals";
 
   /** The fetch to use for all requests. Default: `globalThis.fetch`, looked up at each call. */
   fetch?: (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;

@@ -21,6 +21,8 @@ const WORTH = 1000;
 export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, held, core, idle, offered }) {
   // With the version of the messages: tabs that speak another one are on another channel.
   const name = `sessionmint1:${iam}#${clientId}`;
+  /** Whether tokens are handed over; else it is only said who signs in and out. */
+  const share = tabs === true;
   /**
    * Seq → what is asked for or minted: `{ key, after, minting, leave, taking }`. Without an `after` it was never asked
    * for, and no other tab's token will do.
@@ -40,8 +42,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
 
   /** What a key is called among the tabs. */
   const label = (key) => JSON.stringify([keys[key].resource, keys[key].scope]);
-  /** Where the app wants no token handed over, none is had of any key. */
-  const find = (named) => (tabs ? keys.findIndex((_, key) => label(key) === named) : -1);
+  const find = (named) => (share ? keys.findIndex((_, key) => label(key) === named) : -1);
   /** The flights of a key: `[seq, flight]` each. */
   const of = (named) => [...flights].filter(([, flight]) => label(flight.key) === named);
 
@@ -164,7 +165,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     /** Whether there may be others from now on. */
     open() {
       // Where a process may serve several users (a server) nothing calls itself a secure context.
-      if (channel || !globalThis.isSecureContext) return false;
+      if (channel || !tabs || !globalThis.isSecureContext) return false;
       try {
         channel = new BroadcastChannel(name);
       } catch {
@@ -191,13 +192,13 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     },
 
     ask(seq, key, after) {
-      if (!channel || !tabs) return;
+      if (!channel || !share) return;
       start(seq, key, after);
       post("ask", { key: label(key), after, age: idle() });
     },
 
     mint(seq, key) {
-      if (!channel || !tabs) return;
+      if (!channel || !share) return;
       (flights.get(seq) ?? start(seq, key)).minting = true;
       minting(key);
     },

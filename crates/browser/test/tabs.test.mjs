@@ -508,7 +508,7 @@ test("c141_a_page_that_stands_still_hears_and_holds_nothing_and_trusts_no_earlie
 });
 
 test("c141_an_app_that_wants_no_token_handed_over_takes_and_gives_none_but_hears_of_sign_in_and_sign_out", async () => {
-  const [apart, other] = [tab({ tabs: false }), tab()];
+  const [apart, other] = [tab({ tabs: "signals" }), tab()];
   other.has(0);
   apart.tabs.ask(1, 0, 0);
   apart.tabs.mint(1, 0);
@@ -527,6 +527,11 @@ test("c141_an_app_that_wants_no_token_handed_over_takes_and_gives_none_but_hears
   await until(() => apart.count("heard") === 1);
   apart.tabs.announce("usr_1", 2, 0, 0);
   await until(() => other.count("heard") === 2);
+});
+
+test("an app that wants no other tabs is alone", () => {
+  const tabs = createTabs({ ...settings, tabs: false, clock }, {});
+  assert.equal(tabs.open(), false);
 });
 
 test("where there is no secure context, as on a server, or no channel, a tab is alone and nothing throws", () => {
