@@ -58,10 +58,18 @@ impl BackOff {
         }
     }
 
-    /// Another tab failed: its pause is this one's too.
-    pub(crate) fn share_failure(&mut self, problem: Problem, pause: u64, told: bool, now: Now) {
+    /// Another tab failed: its pause is this one's too, and so is the failure where it keeps this one from a token that it
+    /// `needs`. Else nothing would end it: who needs no token does not try.
+    pub(crate) fn share_failure(
+        &mut self,
+        problem: Problem,
+        pause: u64,
+        told: bool,
+        needs: bool,
+        now: Now,
+    ) {
         self.problem = Some(problem);
-        self.failures = self.failures.max(1);
+        self.failures = self.failures.max(u32::from(needs));
         self.failed_at = now.mono;
         let until = now.mono.saturating_add(pause.min(RETRY_AFTER_MAX));
         self.until = self.until.max(until);

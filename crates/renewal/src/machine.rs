@@ -448,11 +448,19 @@ impl Machine {
 
     /// The service answered sensibly.
     fn recover(&mut self, out: &mut Vec<Action>) {
-        if self.back_off.failures > 0 {
-            self.back_off = BackOff::NONE;
-            out.push(Action::Tell(Notice::Recovered));
+        if self.resume(out) {
             self.announce(Announcement::Recovered, out);
         }
+    }
+
+    /// Ends the pause; says whether there was a failure that it ended.
+    fn resume(&mut self, out: &mut Vec<Action>) -> bool {
+        let failing = self.back_off.failures > 0;
+        self.back_off = BackOff::NONE;
+        if failing {
+            out.push(Action::Tell(Notice::Recovered));
+        }
+        failing
     }
 
     fn announce(&self, what: Announcement, out: &mut Vec<Action>) {

@@ -65,12 +65,7 @@ impl Machine {
                 retry_after,
                 told,
             } => self.failing_elsewhere(problem, retry_after, told, now, out),
-            Peer::Recovered => {
-                if self.back_off.failures > 0 {
-                    self.back_off = crate::back_off::BackOff::NONE;
-                    out.push(Action::Tell(Notice::Recovered));
-                }
-            }
+            Peer::Recovered => _ = self.resume(out),
         }
     }
 
@@ -136,16 +131,19 @@ impl Machine {
         if !matches!(self.phase, Phase::Unknown | Phase::SignedIn) {
             return;
         }
+        let mut needs = !self.waiters.is_empty();
         for key in &mut self.keys {
             if let Some(flight) = key.flight.filter(|flight| flight.asking.is_some()) {
+                needs = true;
                 key.flight = None;
                 out.push(Action::CancelMint { seq: flight.seq });
             }
         }
         let first = self.back_off.failures == 0;
-        self.back_off.share_failure(problem, retry_after, told, now);
+        self.back_off
+            .share_failure(problem, retry_after, told, needs, now);
         self.back_off.attention = self.attention;
-        if first {
+        if first && needs {
             out.push(Action::Tell(Notice::Degraded {
                 problem,
                 retry_after: self.back_off.left(now.mono),
