@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch } from "../harness/browser.mjs";
+import { startFakeIam } from "../harness/fake-iam.mjs";
 import { startSite } from "../harness/site.mjs";
+import { writeGuides } from "./guides.mjs";
 import { build, install, run } from "./project.mjs";
 
 const APPS = {
@@ -195,11 +197,24 @@ const SCENES = {
   ],
 };
 
+/** In place of the guides' own: a manager on a fake service. */
+const AUTH = `
+  import { createTestAuth } from "sessionmint/testing";
+  const api = (request, bearer) => {
+    if (!bearer) return new Response("who are you", { status: 401 });
+    if (request.url.endsWith("/moved")) return new Response(null, { status: 307, headers: { location: "https://elsewhere.example/" } });
+    return request.text().then((body) => Response.json({ who: bearer.user.username, method: request.method, body }));
+  };
+  export const { auth, iam, clock, settled } = createTestAuth({ api });
+  export const loadUser = async () => ({ id: iam.user.id, username: iam.user.username });
+`;
+
 let browser, context;
 const sites = {};
 
 before(async () => {
   await install();
+  await writeGuides(AUTH);
   for (const mode of ["pages", "react18"]) sites[mode] = await startSite({ folders: [await build(mode)] });
   browser = await launch();
   context = await browser.newContext();
@@ -210,10 +225,11 @@ after(async () => {
   for (const site of Object.values(sites)) await site.stop();
 });
 
-async function open({ page: path, mode }) {
+/** Opens a page and waits until it has `ready`. */
+async function open({ page: path, mode, ready = "start" }) {
   const page = await context.newPage();
   await page.goto(sites[mode].origin + path);
-  await page.until(() => typeof start === "function");
+  await page.until((name) => name in window, ready);
   return page;
 }
 
@@ -281,4 +297,93 @@ test("on a server every framework renders that nothing is known, asks nothing an
   const { stdout } = await run("node", [script], { timeout: 30_000 });
   const unknown = "unknown nobody fine";
   assert.deepEqual(JSON.parse(stdout), { react: unknown, vue: unknown, svelte: unknown, requests: 0, state: "unknown" });
+});
+
+test("Angular: the guide's signal follows the session", async () => {
+  const page = await openAngular();
+  await page.until(() => document.body.textContent.includes("signedin alice fine"));
+  await page.evaluate(() => login({ username: "bob", password: "x" }));
+  await page.until(() => document.body.textContent.includes("signedin bob fine"));
+  await page.evaluate(() => logout());
+  await page.until(() => document.body.textContent.includes("signedout nobody fine"));
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+test("c137_angular_the_guides_interceptor_sends_the_token_to_the_api_alone", async () => {
+  const page = await openAngular();
+  const outcome = await page.evaluate(async () => {
+    const ask = (...request) =>
+      new Promise((resolve) => {
+        http.request(...request).subscribe({
+          next: (body) => resolve({ body }),
+          error: ({ name, status, error }) => resolve({ name, status, error: error?.code ?? error }),
+        });
+      });
+    const api = "https://api.example.com";
+    const posted = await ask("POST", `${api}/notes`, { body: { text: "a note" }, params: { a: "b c" } });
+    iam.refuseTokens();
+    const mints = iam.mint.count;
+    const again = await ask("GET", `${api}/notes`, { responseType: "text" });
+    const renewed = iam.mint.count - mints;
+    const buffer = await ask("GET", `${api}/notes`, { responseType: "arraybuffer" });
+    const moved = await ask("GET", `${api}/moved`);
+    // Twice in a row is the API's mistake, so its answer is the caller's.
+    iam.refuseTokens();
+    const refused = await ask("GET", `${api}/notes`);
+    iam.endSession();
+    await clock.pass(301_000);
+    const over = await ask("GET", `${api}/notes`);
+    // Not the interceptor's: the platform's own request, which the page's server answers.
+    const own = await ask("GET", "/angular.html", { responseType: "text" });
+    const urls = iam.requests.filter(({ url }) => !url.includes("/iam/")).map(({ method, url, headers }) => [method, url, headers["content-type"]]);
+    return { posted, again, renewed, buffer: buffer.body.byteLength, moved, refused, over, own: own.body.includes("<title>"), first: urls[0] };
+  });
+  const who = { who: "alice", method: "GET", body: "" };
+  assert.deepEqual(outcome, {
+    posted: { body: { who: "alice", method: "POST", body: '{"text":"a note"}' } },
+    again: { body: JSON.stringify(who) },
+    renewed: 1,
+    buffer: JSON.stringify(who).length,
+    moved: { name: "HttpErrorResponse", status: 0, error: "redirect_refused" },
+    refused: { name: "HttpErrorResponse", status: 401, error: "who are you" },
+    over: { name: "HttpErrorResponse", status: 0, error: "signed_out" },
+    own: true,
+    first: ["POST", "https://api.example.com/notes?a=b%20c", "application/json"],
+  });
+  await page.close();
+});
+
+async function openAngular() {
+  // Compiling in the page needs more than an app that was built does.
+  sites.pages.scripts = "'self' 'unsafe-eval'";
+  const page = await open({ page: "/angular.html", mode: "pages", ready: "http" });
+  return page;
+}
+
+test("c137_c138_axios_in_a_browser_keeps_the_token_from_other_hosts_and_redirects_and_tries_again_after_a_401", async () => {
+  const foreign = await startFakeIam({ api: () => Response.json({}) });
+  const api = (request, bearer) => {
+    if (request.url.endsWith("/moved")) return new Response(null, { status: 307, headers: { location: new URL("/here", foreign.iam).href } });
+    return bearer ? request.text().then((body) => Response.json({ body })) : new Response(null, { status: 401 });
+  };
+  const fake = await startFakeIam({ api });
+  const page = await open({ page: "/axios.html", mode: "pages", ready: "connect" });
+  const ask = (config) => page.evaluate((config) => window.ask(config), config);
+  try {
+    await page.evaluate((options) => connect(options), { iam: fake.iam, api: new URL(fake.iam).origin });
+    assert.deepEqual(await ask({ method: "PUT", url: "/notes", data: { text: "a note" } }), { status: 200, data: { body: '{"text":"a note"}' } });
+    fake.refuseTokens();
+    assert.deepEqual(await ask({ method: "PUT", url: "/notes", data: { n: 2 } }), { status: 200, data: { body: '{"n":2}' } });
+    assert.equal(fake.mints, 2);
+    for (const adapter of ["xhr", "fetch", ["xhr", "http"]]) {
+      assert.deepEqual(await ask({ url: "/moved", adapter }), { axios: true, code: "redirect_refused", status: undefined });
+    }
+    assert.deepEqual(foreign.requests, [], "nobody came there");
+    assert.equal((await ask({ url: new URL("/notes", foreign.iam).href })).status, 200);
+    assert.deepEqual(foreign.requests.map(({ headers }) => headers.authorization), [undefined]);
+  } finally {
+    await page.close();
+    await Promise.all([fake.stop(), foreign.stop()]);
+  }
 });

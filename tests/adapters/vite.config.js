@@ -5,7 +5,7 @@ import vue from "@vitejs/plugin-vue";
 const react18 = { find: /^(react(?:-dom)?)(?=\/|$)/, replacement: `${import.meta.dirname}/react18/node_modules/$1` };
 
 const BUILDS = {
-  pages: { rollupOptions: { input: ["react.html", "vue.html", "svelte.html"] } },
+  pages: { rollupOptions: { input: ["react.html", "vue.html", "svelte.html", "angular.html", "axios.html"] } },
   react18: { rollupOptions: { input: ["react.html"] } },
   ssr: { ssr: "src/ssr.jsx" },
 };

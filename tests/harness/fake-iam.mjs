@@ -24,6 +24,7 @@ export async function startFakeIam(options) {
     /** For clients that do not resolve `*.localhost`. */
     local: `http://127.0.0.1:${port}/iam`,
     requests: iam.requests,
+    refuseTokens: iam.refuseTokens,
     get mints() {
       return iam.mint.count;
     },
