@@ -63,10 +63,13 @@ project("Vite", "vite", { build: true });
 project("webpack", "webpack", { build: true });
 project("esbuild", "esbuild", { build: true });
 project("Rollup", "rollup", { build: true });
-project("Next.js", "next", { build: true });
+project("Next.js", "next", { build: true, adapter: "/adapter.html" });
 
-/** Tests one project: builds it into its `dist` if it is built at all, then opens a page per entry. */
-function project(name, folder, { build = false, folders = [`${folder}/dist`, `${folder}/public`] }) {
+/**
+ * Tests one project: builds it into its `dist` if it is built at all, then opens a page per entry, and the one that uses
+ * the adapter of its framework.
+ */
+function project(name, folder, { build = false, folders = [`${folder}/dist`, `${folder}/public`], adapter }) {
   test(name, async (t) => {
     if (build) {
       await rm(join(here, folder, "dist"), { recursive: true, force: true });
@@ -87,6 +90,16 @@ function project(name, folder, { build = false, folders = [`${folder}/dist`, `${
           assert.deepEqual(page.errors, []);
           const modules = site.seen.filter((path) => path.endsWith(".wasm")).length;
           assert.equal(modules, entry === "sessionmint" ? 0 : 1, "the module is a file of its own, or is in the script");
+          await page.close();
+        });
+      }
+      if (adapter) {
+        await t.test("its adapter, rendered on the server and taken over in the page", async () => {
+          assert.match(await readFile(join(here, folder, "dist", adapter), "utf8"), /<p>unknown<\/p>/);
+          const page = await context.newPage();
+          await page.goto(`${site.origin}${adapter}?iam=${encodeURIComponent(fake.iam)}`);
+          await page.until(() => document.title === "signedin");
+          assert.deepEqual(page.errors, []);
           await page.close();
         });
       }
