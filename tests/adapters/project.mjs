@@ -16,6 +16,6 @@ export function install() {
 export async function build(mode) {
   const dist = join(here, "dist", mode);
   await rm(dist, { recursive: true, force: true });
-  await run("npx", ["vite", "build", "--mode", mode, "--logLevel", "error"], { cwd: here });
+  await run(join(here, "node_modules/.bin/vite"), ["build", "--mode", mode, "--logLevel", "error"], { cwd: here });
   return dist;
 }

@@ -71,6 +71,16 @@ test("the guides have everything that a session has and takes, and nothing else"
   assert.deepEqual(inTables(guides.split("\n## ")[0]).sort(), names.sort());
 });
 
+test("what the README and the guides import is there", () => {
+  const { exports } = JSON.parse(read("../package.json"));
+  const imports = [...(readme + guides).matchAll(/import \{ ([^}]+) \} from "sessionmint(\/\w+)?"/g)];
+  assert.ok(imports.length > 12);
+  for (const [line, names, entry = ""] of imports) {
+    const declared = read(`../js/${exports[`.${entry}`].types}`);
+    for (const name of names.split(", ")) assert.match(declared, new RegExp(`^export (function|class|type) ${name}\\b`, "m"), line);
+  }
+});
+
 test("the guide to tests names all that a test has in hand", () => {
   const section = guides.split("\n## Tests of your app\n")[1];
   const prose = section.replace(/^```[^]*?^```$/gm, "");

@@ -48,7 +48,7 @@ export function stage(mount) {
       click: (name) => element.querySelector(`button[name=${name}]`).click(),
       /** Waits until the app shows this. */
       async sees(text) {
-        const end = performance.now() + 5_000;
+        const end = performance.now() + 15_000;
         while (shown.at(-1) !== text) {
           if (performance.now() > end) throw new Error(`it shows ${JSON.stringify(shown)}, not ${text}`);
           await test.settled();
