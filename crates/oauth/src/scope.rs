@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-/// A set of scope tokens. Written sorted and separated by one space; the empty set is the empty string.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Scope(BTreeSet<String>);
+/// A set of scope tokens. Written sorted and separated by one space; the empty set is the empty string. Held as it is
+/// written, and shared by its clones: every token carries one, and few differ.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Scope(Arc<str>);
 
 /// A scope string that RFC 6749 §3.3 does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,23 +26,48 @@ impl Scope {
 
     /// Whether `token` is in it.
     pub fn contains(&self, token: &str) -> bool {
-        self.0.contains(token)
+        self.iter().any(|own| own == token)
     }
 
     /// Whether everything in `self` is in `other` too.
     pub fn is_subset(&self, other: &Self) -> bool {
-        self.0.is_subset(&other.0)
+        self.iter().all(|token| other.contains(token))
     }
 
     /// What is in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.intersection(&other.0).cloned().collect())
+        if self.is_subset(other) {
+            return self.clone();
+        }
+        Self::of_sorted(self.iter().filter(|token| other.contains(token)))
     }
 
     /// The tokens, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.split(' ').filter(|token| !token.is_empty())
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of_sorted<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut text = String::new();
+        for token in tokens {
+            if !text.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(token);
+        }
+        Self(text.into())
+    }
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self("".into())
     }
 }
 
@@ -51,18 +78,16 @@ impl FromStr for Scope {
         if value.is_empty() {
             return Ok(Self::default());
         }
-        value
-            .split(' ')
-            .map(|token| {
-                let allowed = |b: u8| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-                if token.is_empty() || !token.bytes().all(allowed) {
-                    Err(InvalidScope)
-                } else {
-                    Ok(token.to_owned())
-                }
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let allowed = |b: u8| matches!(b, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        let tokens = value.split(' ').map(|token| {
+            if token.is_empty() || !token.bytes().all(allowed) {
+                Err(InvalidScope)
+            } else {
+                Ok(token)
+            }
+        });
+        let tokens: BTreeSet<&str> = tokens.collect::<Result<_, _>>()?;
+        Ok(Self::of_sorted(tokens))
     }
 }
 
@@ -74,21 +99,15 @@ impl TryFrom<String> for Scope {
     }
 }
 
-impl From<Scope> for String {
-    fn from(scope: Scope) -> String {
-        scope.to_string()
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, token) in self.0.iter().enumerate() {
-            if i > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(token)?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
@@ -107,5 +126,25 @@ mod tests {
         for bad in ["a  b", " a", "a ", "a\tb", "a\"b", "a\\b", "é"] {
             assert_eq!(bad.parse::<Scope>(), Err(InvalidScope), "{bad}");
         }
+    }
+    #[test]
+    fn sets_are_compared_word_by_word() {
+        let scope = |text: &str| text.parse::<Scope>().unwrap();
+        let (all, some) = (scope("notes:read notes:write"), scope("notes:write x"));
+        assert!(all.contains("notes:read") && !all.contains("notes") && !all.contains(""));
+        assert!(scope("notes:write").is_subset(&all) && scope("").is_subset(&all));
+        assert!(!scope("notes").is_subset(&all));
+        assert_eq!(all.intersection(&some), scope("notes:write"));
+        assert_eq!(all.intersection(&scope("")), Scope::default());
+        assert_eq!(all.intersection(&all), all);
+        assert_eq!(scope("").iter().count(), 0);
+        assert_eq!(
+            all.iter().collect::<Vec<_>>(),
+            ["notes:read", "notes:write"]
+        );
+        assert_eq!(
+            serde_json::to_string(&all).unwrap(),
+            r#""notes:read notes:write""#
+        );
     }
 }

@@ -159,7 +159,7 @@ impl Users for SqliteStore {
     ) -> Result<Change, StoreError> {
         let id = id.clone();
         self.change(by, move |conn, trail| {
-            let scopes = scopes.map(String::from);
+            let scopes = scopes.map(|scopes| scopes.to_string());
             let changed = conn
                 .prepare_cached("UPDATE users SET scopes = ?2 WHERE id = ?1 AND scopes IS NOT ?2")?
                 .execute(params![id.as_str(), scopes])?;
