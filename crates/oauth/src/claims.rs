@@ -31,3 +31,56 @@ pub struct AccessTokenClaims {
     #[serde(default)]
     pub scope: Scope,
 }
+
+/// The same claims, borrowed, for whoever signs them. Each field is what [`AccessTokenClaims`] says of it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ClaimsToSign<'a> {
+    /// `iss`
+    pub iss: &'a str,
+    /// `sub`
+    pub sub: &'a str,
+    /// `aud`
+    pub aud: &'a str,
+    /// `exp`
+    pub exp: i64,
+    /// `iat`
+    pub iat: i64,
+    /// `jti`
+    pub jti: &'a str,
+    /// `client_id`
+    pub client_id: &'a str,
+    /// `sid`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<&'a str>,
+    /// `auth_time`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// `scope`
+    pub scope: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_signed_is_what_is_read() {
+        for (sid, auth_time) in [(Some("ses_1"), Some(3)), (None, None)] {
+            let signed = ClaimsToSign {
+                iss: "https://api.example.com/iam",
+                sub: "usr_1",
+                aud: "https://api.example.com",
+                exp: 2,
+                iat: 1,
+                jti: "id",
+                client_id: "web",
+                sid,
+                auth_time,
+                scope: "a b",
+            };
+            let json = serde_json::to_string(&signed).unwrap();
+            let read: AccessTokenClaims = serde_json::from_str(&json).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), json);
+        }
+    }
+}

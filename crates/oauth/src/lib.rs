@@ -36,7 +36,7 @@ pub mod time;
 mod unique;
 
 pub use challenge::BearerChallenge;
-pub use claims::AccessTokenClaims;
+pub use claims::{AccessTokenClaims, ClaimsToSign};
 pub use client::BrowserClient;
 pub use id::{ClientId, InvalidId, SessionId, SessionKeyHash, UserId};
 pub use issuer::{InvalidIssuer, Issuer};

@@ -191,7 +191,7 @@ pub trait Sessions: Send + Sync {
         by: By,
     ) -> Result<StartSession, StoreError>;
     /// The session behind a cookie; `None` too while its user is disabled.
-    async fn session(&self, key: &SessionKeyHash) -> Result<Option<Session>, StoreError>;
+    async fn session(&self, key: &SessionKeyHash) -> Result<Option<Arc<Session>>, StoreError>;
     /// Moves `last_activity` forward to `at`; never back. A session that is gone stays gone.
     async fn touch_session(
         &self,

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use sessionmint_oauth::BrowserClient;
 use sessionmint_oauth::origin::{FetchMetadata, Origin};
+use sessionmint_oauth::{BrowserClient, ClientId};
 use sessionmint_store::{AuditReason, Store, StoreError};
 
 /// What the `Origin` header says.
@@ -135,6 +135,14 @@ impl Caller {
             Self::Own => Some((AuditReason::OwnOrigin, None)),
             Self::NotFetch => Some((AuditReason::NotFetch, None)),
             Self::NoOrigin | Self::Client(_) | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// The id of the client, for the log.
+    pub(super) fn client_id(&self) -> Option<&ClientId> {
+        match self {
+            Self::Client(client) => Some(&client.client_id),
+            _ => None,
         }
     }
 

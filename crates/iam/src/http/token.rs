@@ -8,11 +8,10 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
 use sessionmint_oauth::error::{ErrorBody, ErrorCode};
 use sessionmint_oauth::form::{Form, InvalidForm, is_media_type};
 use sessionmint_oauth::session_grant::{self, Mint, Refusal, SessionGrantRequest, SessionRow};
-use sessionmint_oauth::{AccessTokenClaims, ClientId, Scope, SessionId, SessionKeyHash, Timestamp};
+use sessionmint_oauth::{ClaimsToSign, ClientId, SessionKeyHash, Timestamp};
 use sessionmint_store::{AuditKind, Change, Session, StoreError};
 use tracing::field::display;
 
@@ -35,14 +34,10 @@ const GRANTS_OF_OTHER_CLIENTS: [&str; 5] = [
     "urn:ietf:params:oauth:grant-type:device_code",
 ];
 
-/// The answer to a mint (RFC 6749 §5.1). There is no field for a refresh token.
-#[derive(Serialize)]
+/// The answer to a mint.
 struct Minted {
-    access_token: String,
-    token_type: &'static str,
+    json: String,
     expires_in: u64,
-    scope: Scope,
-    session_expires_in: u64,
 }
 
 /// Why there is no token.
@@ -80,8 +75,7 @@ enum TokenError {
 #[derive(Default)]
 struct LogLine {
     other_grant: bool,
-    client_id: Option<ClientId>,
-    sid: Option<SessionId>,
+    session: Option<Arc<Session>>,
 }
 
 /// The handler: carries out, logs once, answers.
@@ -92,10 +86,10 @@ pub(super) async fn mint(
 ) -> Response {
     let mut line = LogLine::default();
     let result = grant(&app, &caller, request, &mut line).await;
-    line.write(&result);
+    line.write(&caller, &result);
     app.metrics.token_answer(line.grant(), outcome(&result));
     match result {
-        Ok(minted) => answer::json(StatusCode::OK, &minted),
+        Ok(minted) => answer::json_text(StatusCode::OK, minted.json),
         Err(error) => error.into_response(),
     }
 }
@@ -108,9 +102,6 @@ async fn grant(
     line: &mut LogLine,
 ) -> Result<Minted, TokenError> {
     let (parts, body) = request.into_parts();
-    if let Caller::Client(client) = caller {
-        line.client_id = Some(client.client_id.clone());
-    }
     if !matches!(caller, Caller::NoOrigin) {
         caller.client()?;
     }
@@ -138,7 +129,7 @@ async fn grant(
                 about: About::Nothing,
                 at: app.clock.now(),
                 network: client_ip_of(&parts, &app.config.trusted_proxies),
-                client_id: line.client_id.clone(),
+                client_id: caller.client_id().cloned(),
             });
         }
         return minted;
@@ -165,7 +156,7 @@ async fn from_session(
     let (key, session) = live_session(app, headers)
         .await?
         .ok_or(Refusal::LoginRequired)?;
-    line.sid = Some(session.id.clone());
+    let session = line.session.insert(session);
     app.skew.look(session.auth_time, now);
     let row = SessionRow {
         times: session.times(),
@@ -180,13 +171,13 @@ async fn from_session(
     {
         return Err(Refusal::LoginRequired.into());
     }
-    sign(app, client.client_id.clone(), &session, mint, now)
+    sign(app, &client.client_id, session, &mint, now)
 }
 
 async fn live_session(
     app: &App,
     headers: &HeaderMap,
-) -> Result<Option<(SessionKeyHash, Session)>, StoreError> {
+) -> Result<Option<(SessionKeyHash, Arc<Session>)>, StoreError> {
     let Some(key) = cookie::session_key_hash(headers) else {
         return Ok(None);
     };
@@ -195,30 +186,43 @@ async fn live_session(
 
 fn sign(
     app: &App,
-    client_id: ClientId,
+    client_id: &ClientId,
     session: &Session,
-    mint: Mint,
+    mint: &Mint,
     now: Timestamp,
 ) -> Result<Minted, TokenError> {
-    let claims = AccessTokenClaims {
-        iss: app.config.issuer.to_string(),
-        sub: session.user_id.to_string(),
-        aud: mint.audience,
+    let claims = ClaimsToSign {
+        iss: app.config.issuer.as_str(),
+        sub: session.user_id.as_str(),
+        aud: &mint.audience,
         exp: mint.expires_at,
         iat: mint.issued_at,
-        jti: URL_SAFE_NO_PAD.encode(random::bytes::<16>(&*app.random)?),
-        client_id,
-        sid: Some(session.id.to_string()),
+        jti: &URL_SAFE_NO_PAD.encode(random::bytes::<16>(&*app.random)?),
+        client_id: client_id.as_str(),
+        sid: Some(session.id.as_str()),
         auth_time: Some(session.auth_time.secs()),
-        scope: mint.scope,
+        scope: mint.scope.as_str(),
     };
+    let mut json = String::with_capacity(answer::USUAL_BYTES);
+    json.push_str(r#"{"access_token":""#);
+    app.keys.sign(&claims, now, &mut json)?;
+    answer_rest(&mut json, mint);
     Ok(Minted {
-        access_token: app.keys.sign(&claims, now)?,
-        token_type: "Bearer",
+        json,
         expires_in: mint.expires_in,
-        scope: claims.scope,
-        session_expires_in: mint.session_expires_in,
     })
+}
+
+/// RFC 6749 §5.1, without a refresh token. Nothing in it needs an escape: a token is base64url, and a scope has neither
+/// `"` nor `\` (§3.3).
+fn answer_rest(json: &mut String, mint: &Mint) {
+    json.push_str(r#"","token_type":"Bearer","expires_in":"#);
+    json.push_str(&mint.expires_in.to_string());
+    json.push_str(r#","scope":""#);
+    json.push_str(mint.scope.as_str());
+    json.push_str(r#"","session_expires_in":"#);
+    json.push_str(&mint.session_expires_in.to_string());
+    json.push('}');
 }
 
 impl TokenError {
@@ -314,11 +318,11 @@ impl LogLine {
     }
 
     /// One line, with fields that `grep` finds as `grant=session` and `outcome=minted`.
-    fn write(&self, result: &Result<Minted, TokenError>) {
+    fn write(&self, caller: &Caller, result: &Result<Minted, TokenError>) {
         let grant = display(self.grant());
         let outcome = display(outcome(result));
-        let client_id = self.client_id.as_ref().map(display);
-        let sid = self.sid.as_ref().map(display);
+        let client_id = caller.client_id().map(display);
+        let sid = self.session.as_ref().map(|session| display(&session.id));
         let error = match result {
             Ok(minted) => {
                 tracing::info!(

@@ -16,7 +16,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal};
-use sessionmint_oauth::{AccessTokenClaims, KeyPolicy, KeyState, KeyTimes, Timestamp, TooSoon};
+use sessionmint_oauth::{
+    AccessTokenClaims, ClaimsToSign, KeyPolicy, KeyState, KeyTimes, Timestamp, TooSoon,
+};
 use sessionmint_store::{AddKey, By, SigningKeyRow, Store, StoreError};
 use zeroize::Zeroize as _;
 
@@ -212,12 +214,17 @@ impl SigningKeys {
         Ok(kid)
     }
 
-    /// An access token (RFC 9068) with these claims.
+    /// Appends an access token (RFC 9068) with these claims to `out`.
     ///
     /// # Errors
     /// [`SigningError`] when the operating system gives no random bytes for the signature.
-    pub fn sign(&self, claims: &AccessTokenClaims, now: Timestamp) -> Result<String, SigningError> {
-        self.ring.load().sign(claims, now)
+    pub fn sign(
+        &self,
+        claims: &ClaimsToSign<'_>,
+        now: Timestamp,
+        out: &mut String,
+    ) -> Result<(), SigningError> {
+        self.ring.load().sign(claims, now, out)
     }
 
     /// The claims of a token that this service signed for one of `expected.audiences`.

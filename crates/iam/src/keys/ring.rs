@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal, UnverifiedToken};
 use sessionmint_oauth::key_rotation::active;
-use sessionmint_oauth::{AccessTokenClaims, KeyTimes, Timestamp};
+use sessionmint_oauth::{AccessTokenClaims, ClaimsToSign, KeyTimes, Timestamp};
 
 use super::{Jwks, SigningError, SigningKey};
 
@@ -50,11 +50,12 @@ impl KeyRing {
 
     pub(super) fn sign(
         &self,
-        claims: &AccessTokenClaims,
+        claims: &ClaimsToSign<'_>,
         now: Timestamp,
-    ) -> Result<String, SigningError> {
+        out: &mut String,
+    ) -> Result<(), SigningError> {
         let active = active(&self.times, now).and_then(|index| self.keys.get(index));
-        active.ok_or(SigningError)?.sign(claims)
+        active.ok_or(SigningError)?.sign(claims, out)
     }
 
     pub(super) fn verify(

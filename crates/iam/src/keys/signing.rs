@@ -20,7 +20,7 @@ use jsonwebtoken::jwk::{
     EllipticCurveKeyType, Jwk, OctetKeyPairParameters, OctetKeyPairType, PublicKeyUse,
     RSAKeyParameters, RSAKeyType, ThumbprintHash,
 };
-use sessionmint_oauth::{AccessTokenClaims, Algorithm, KeyMaterial, VerificationKeys};
+use sessionmint_oauth::{Algorithm, ClaimsToSign, KeyMaterial, VerificationKeys};
 use zeroize::Zeroizing;
 
 use super::KeysError;
@@ -126,16 +126,22 @@ impl SigningKey {
         self.algorithm
     }
 
-    pub(super) fn sign(&self, claims: &AccessTokenClaims) -> Result<String, SigningError> {
+    /// Appends a token to `out`.
+    pub(super) fn sign(
+        &self,
+        claims: &ClaimsToSign<'_>,
+        out: &mut String,
+    ) -> Result<(), SigningError> {
         let mut json = Vec::with_capacity(USUAL_CLAIMS_BYTES);
         serde_json::to_writer(&mut json, claims).map_err(|_| SigningError)?;
-        let mut token = String::with_capacity(self.header.len() + json.len() * 4 / 3 + 96);
-        token.push_str(&self.header);
-        URL_SAFE_NO_PAD.encode_string(json, &mut token);
-        let signature = self.pair.sign(token.as_bytes())?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token)
+        let start = out.len();
+        out.push_str(&self.header);
+        URL_SAFE_NO_PAD.encode_string(json, out);
+        let message = out.get(start..).unwrap_or_default();
+        let signature = self.pair.sign(message.as_bytes())?;
+        out.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, out);
+        Ok(())
     }
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

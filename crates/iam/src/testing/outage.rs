@@ -141,7 +141,7 @@ impl<S: Store> Sessions for StoreWithOutages<S> {
             .await
     }
 
-    async fn session(&self, key: &SessionKeyHash) -> Result<Option<Session>, StoreError> {
+    async fn session(&self, key: &SessionKeyHash) -> Result<Option<Arc<Session>>, StoreError> {
         self.inner()?.session(key).await
     }
 

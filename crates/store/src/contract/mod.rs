@@ -74,6 +74,7 @@ cases! { ($)
     }
     sessions {
         a_session_comes_back_as_stored
+        c018_what_was_read_before_counts_for_nothing_after_a_change
         nothing_starts_for_a_missing_or_disabled_user
         c018_nothing_starts_with_a_password_of_before
         c021_oldest_session_is_evicted

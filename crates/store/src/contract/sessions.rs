@@ -1,8 +1,10 @@
 //! Sessions.
 
+use sessionmint_oauth::Scope;
+
 use super::Instances;
 use super::fixtures::*;
-use crate::{Change, EndSessions, NewSession, Session, StartSession};
+use crate::{Change, ChangePassword, EndSessions, NewSession, Session, StartSession};
 
 pub(super) async fn a_session_comes_back_as_stored(on: &Instances) {
     let ada = add_user(&*on.one, 1, "ada").await;
@@ -28,7 +30,7 @@ pub(super) async fn a_session_comes_back_as_stored(on: &Instances) {
         assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
         assert_eq!(
             on.one.session(&key_hash(number)).await,
-            Ok(Some(stored.clone()))
+            Ok(Some(stored.clone().into()))
         );
         assert_eq!(
             on.one.sessions_of(&ada).await.unwrap().first(),
@@ -72,6 +74,109 @@ pub(super) async fn c018_nothing_starts_with_a_password_of_before(on: &Instances
     );
     let started = on.two.start_session(with(3, "new"), None, 20, by()).await;
     assert_eq!(started, Ok(StartSession::Started { evicted: 0 }));
+}
+
+fn each_seen_by_all(numbers: &[u32]) -> Vec<u32> {
+    numbers.iter().flat_map(|&number| [number; 4]).collect()
+}
+
+/// Each instance has read every session before, so that it could remember it.
+pub(super) async fn c018_what_was_read_before_counts_for_nothing_after_a_change(on: &Instances) {
+    const SESSIONS: u32 = 10;
+    let ada = add_user(&*on.one, 1, "ada").await;
+    let bob = add_user(&*on.one, 2, "bob").await;
+    let eve = add_user(&*on.one, 3, "eve").await;
+    for number in 0..SESSIONS {
+        let user = match number {
+            0..6 => &ada,
+            6..8 => &bob,
+            _ => &eve,
+        };
+        start(&*on.one, number, user).await;
+    }
+    let live = async || {
+        let mut live = Vec::new();
+        for number in 0..SESSIONS {
+            // Asked twice: the second time it is remembered, if ever.
+            for store in [&on.one, &on.two, &on.one, &on.two] {
+                let found = store.session(&key_hash(number)).await.unwrap();
+                live.extend(found.map(|_| number));
+            }
+        }
+        live
+    };
+    assert_eq!(
+        live().await,
+        each_seen_by_all(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    );
+
+    on.one.end_session(&key_hash(0), by()).await.unwrap();
+    assert_eq!(
+        live().await,
+        each_seen_by_all(&[1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        "signed out"
+    );
+    let ended = on.two.end_session_of(&ada, &session_id(1), by()).await;
+    assert_eq!(ended, Ok(Change::Done));
+    assert_eq!(
+        live().await,
+        each_seen_by_all(&[2, 3, 4, 5, 6, 7, 8, 9]),
+        "ended by its user"
+    );
+    on.two
+        .end_session_by_id(&session_id(2), by())
+        .await
+        .unwrap();
+    assert_eq!(
+        live().await,
+        each_seen_by_all(&[3, 4, 5, 6, 7, 8, 9]),
+        "ended by the operator"
+    );
+    let replacing = new_session(SESSIONS, &ada);
+    let started = on.one.start_session(replacing, Some(key_hash(3)), 20, by());
+    assert_eq!(started.await, Ok(StartSession::Started { evicted: 0 }));
+    assert_eq!(
+        live().await,
+        each_seen_by_all(&[4, 5, 6, 7, 8, 9]),
+        "replaced"
+    );
+    let kept = session_id(5);
+    let changed = on
+        .one
+        .change_password(&ada, "old", "new".to_owned(), &kept, by());
+    assert_eq!(changed.await, Ok(ChangePassword::Changed { ended: 2 }));
+    assert_eq!(
+        live().await,
+        each_seen_by_all(&[5, 6, 7, 8, 9]),
+        "another password"
+    );
+    let started = on.two.start_session(new_session(11, &ada), None, 1, by());
+    assert_eq!(started.await, Ok(StartSession::Started { evicted: 1 }));
+    assert_eq!(live().await, each_seen_by_all(&[6, 7, 8, 9]), "evicted");
+    on.two.set_disabled(&bob, true, by()).await.unwrap();
+    assert_eq!(live().await, each_seen_by_all(&[8, 9]), "disabled");
+    on.one
+        .touch_session(&key_hash(9), NOW.plus_secs(60))
+        .await
+        .unwrap();
+    for store in [&on.one, &on.two] {
+        let moved = store.session(&key_hash(9)).await.unwrap().unwrap();
+        assert_eq!(moved.last_activity, NOW.plus_secs(60));
+    }
+    let purged = on.two.purge_sessions(NOW.plus_secs(30), by()).await;
+    assert_eq!(purged, Ok(2), "8, and the last one of ada");
+    assert_eq!(live().await, each_seen_by_all(&[9]), "purged");
+    let scopes: Option<Scope> = Some("notes:read".parse().unwrap());
+    on.one
+        .set_user_scopes(&eve, scopes.clone(), by())
+        .await
+        .unwrap();
+    for store in [&on.one, &on.two] {
+        let found = store.session(&key_hash(9)).await.unwrap().unwrap();
+        assert_eq!(found.user_scopes, scopes);
+    }
+    on.two.remove_user(&eve, by()).await.unwrap();
+    assert_eq!(live().await, each_seen_by_all(&[]), "removed");
 }
 
 pub(super) async fn nothing_starts_for_a_missing_or_disabled_user(on: &Instances) {
@@ -211,9 +316,10 @@ pub(super) async fn a_touch_moves_activity_only_forward(on: &Instances) {
         );
         let expected = Session {
             last_activity: then,
-            ..before.clone()
+            ..(*before).clone()
         };
-        assert_eq!(on.one.session(&key_hash(1)).await, Ok(Some(expected)));
+        let found = on.one.session(&key_hash(1)).await;
+        assert_eq!(found, Ok(Some(expected.into())));
     }
     assert_eq!(
         on.one.touch_session(&key_hash(99), NOW).await,

@@ -26,6 +26,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 3,
         sql: include_str!("migrations/0003_audit.sql"),
     },
+    Migration {
+        version: 4,
+        sql: include_str!("migrations/0004_session_changes.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

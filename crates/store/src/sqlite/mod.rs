@@ -11,6 +11,7 @@ mod clients;
 mod error;
 mod file;
 mod keys;
+mod known_sessions;
 mod migrate;
 mod reader;
 mod restore;
@@ -29,6 +30,7 @@ use thread_local::ThreadLocal;
 pub use backup::{BackupError, Contents, backup};
 pub use error::OpenError;
 use error::store_error;
+use known_sessions::KnownSessions;
 use reader::Reader;
 pub use restore::{RestoreOptions, Restored, restore};
 use writer::Writer;
@@ -69,6 +71,7 @@ pub struct SqliteStore {
     busy_timeout: Duration,
     // Per store and per thread, and gone with the store: a `thread_local!` would keep connections open on idle threads.
     readers: ThreadLocal<Reader>,
+    sessions: KnownSessions,
     writer: Writer,
     observer: OnceLock<Arc<dyn Observer>>,
 }
@@ -99,6 +102,7 @@ impl SqliteStore {
             path: path.to_owned(),
             busy_timeout: options.busy_timeout,
             readers: ThreadLocal::new(),
+            sessions: KnownSessions::default(),
             writer,
             observer: OnceLock::new(),
         })

@@ -1,6 +1,6 @@
 //! A thread's own connection for reading, and what it remembers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use super::file;
 pub(super) struct Reader {
     pub(super) conn: Connection,
     clients: RefCell<KnownClients>,
+    /// The state of the database that [`Reader::when_changed`] was last told of.
+    version: Cell<Option<i64>>,
 }
 
 /// Clients by origin: every request asks for one, and they hardly ever change.
@@ -30,6 +32,7 @@ impl Reader {
         Ok(Self {
             conn: file::reader(path, busy_timeout)?,
             clients: RefCell::default(),
+            version: Cell::default(),
         })
     }
 
@@ -57,6 +60,20 @@ impl Reader {
                 .insert(origin.to_owned(), Arc::clone(client));
         }
         Ok(found)
+    }
+
+    /// Has `look` look when anything at all was committed since it last did, by whomever.
+    pub(super) fn when_changed(
+        &self,
+        look: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        // Asked first, as above.
+        let version = Some(self.version()?);
+        if self.version.get() != version {
+            look(&self.conn)?;
+            self.version.set(version);
+        }
+        Ok(())
     }
 
     /// Another number after every commit of another connection, of whatever thread or process

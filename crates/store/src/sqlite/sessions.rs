@@ -1,5 +1,7 @@
 //! Sessions. Ending one deletes its row, so no later command can find it, and leaves a record of why.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use sessionmint_oauth::{SessionId, SessionKeyHash, Timestamp, UserId};
@@ -13,11 +15,18 @@ use crate::{
     StartSession, StoreError,
 };
 
-const SELECT: &str =
-    "SELECT s.id, s.user_id, u.scopes, s.client_id, s.auth_time, s.last_activity, s.absolute_end,
-        s.created_at, s.persistent, s.user_agent
-    FROM sessions s JOIN users u ON u.id = s.user_id
-    WHERE u.disabled_at IS NULL";
+/// Whatever is read here changes only where a trigger of `session_changes` sees it.
+macro_rules! select_where {
+    ($which:literal) => {
+        concat!(
+            "SELECT s.id, s.user_id, u.scopes, s.client_id, s.auth_time, s.last_activity, s.absolute_end,
+                s.created_at, s.persistent, s.user_agent
+            FROM sessions s JOIN users u ON u.id = s.user_id
+            WHERE u.disabled_at IS NULL AND ",
+            $which
+        )
+    };
+}
 
 /// Rows that one purge command removes, so that sign-ins never wait long behind it.
 const PURGE_CHUNK: u32 = 1000;
@@ -61,11 +70,13 @@ impl Sessions for SqliteStore {
         .await
     }
 
-    async fn session(&self, key: &SessionKeyHash) -> Result<Option<Session>, StoreError> {
-        self.read(|conn| {
-            conn.prepare_cached(&format!("{SELECT} AND s.key_hash = ?1"))?
-                .query_row([&key.0], from_row)
-                .optional()
+    async fn session(&self, key: &SessionKeyHash) -> Result<Option<Arc<Session>>, StoreError> {
+        self.read_with(|reader| {
+            self.sessions.get(reader, key, |conn| {
+                conn.prepare_cached(select_where!("s.key_hash = ?1"))?
+                    .query_row([&key.0], from_row)
+                    .optional()
+            })
         })
     }
 
@@ -96,7 +107,7 @@ impl Sessions for SqliteStore {
 
     async fn sessions_of(&self, user: &UserId) -> Result<Vec<Session>, StoreError> {
         self.read(|conn| {
-            conn.prepare_cached(&format!("{SELECT} AND s.user_id = ?1 ORDER BY s.seq DESC"))?
+            conn.prepare_cached(select_where!("s.user_id = ?1 ORDER BY s.seq DESC"))?
                 .query_map([user.as_str()], from_row)?
                 .collect()
         })
