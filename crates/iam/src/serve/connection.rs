@@ -14,7 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, Version, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -29,7 +29,7 @@ use tower::ServiceExt as _;
 use crate::http::framing;
 use crate::tls::Tls;
 
-/// How long a connection may stay without a whole request header. More than the 60 s that proxies keep idle connections
+/// How long a connection may stay without a request: from its beginning or its last answer to a whole header. More than the 60 s that proxies keep idle connections
 /// by default, or a renewal could meet a connection that is just being closed.
 const SILENCE: Duration = Duration::from_secs(75);
 
@@ -177,7 +177,8 @@ struct Activity {
     opened: Instant,
     /// Requests under way.
     under_way: AtomicUsize,
-    has_asked: AtomicBool,
+    /// Whether a request came in HTTP/2. There, pings tell whether somebody is still there.
+    has_asked_in_http2: AtomicBool,
     /// When the last answer was ready, in milliseconds after `opened`.
     last_millis: AtomicU64,
 }
@@ -187,25 +188,38 @@ impl Activity {
         Self {
             opened: Instant::now(),
             under_way: AtomicUsize::new(0),
-            has_asked: AtomicBool::new(false),
+            has_asked_in_http2: AtomicBool::new(false),
             last_millis: AtomicU64::new(0),
         }
     }
 
-    fn begin(self: &Arc<Self>) -> UnderWay {
-        self.has_asked.store(true, Ordering::Release);
+    fn begin(self: &Arc<Self>, version: Version) -> UnderWay {
+        if version == Version::HTTP_2 {
+            self.has_asked_in_http2.store(true, Ordering::Release);
+        }
         self.under_way.fetch_add(1, Ordering::AcqRel);
         UnderWay(Arc::clone(self))
     }
 
-    fn has_asked(&self) -> bool {
-        self.has_asked.load(Ordering::Acquire)
+    fn is_silent_for(&self, time: Duration) -> bool {
+        self.silent_since()
+            .is_some_and(|since| since.elapsed() >= time)
     }
 
-    fn is_silent_for(&self, time: Duration) -> bool {
+    fn silent_since(&self) -> Option<Instant> {
         let last = Duration::from_millis(self.last_millis.load(Ordering::Acquire));
-        self.under_way.load(Ordering::Acquire) == 0
-            && self.opened.elapsed().saturating_sub(last) >= time
+        (self.under_way.load(Ordering::Acquire) == 0).then(|| self.opened + last)
+    }
+
+    /// When to look again whether the connection is to be closed; `None` when it is. One timer for all of its requests:
+    /// hyper's would be set and taken back for each.
+    fn next_look(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let since = self
+            .silent_since()
+            .filter(|_| !self.has_asked_in_http2.load(Ordering::Acquire));
+        let at = since.unwrap_or(now) + SILENCE;
+        (at > now).then_some(at)
     }
 }
 
@@ -254,7 +268,7 @@ async fn http<I>(
     let activity = Arc::new(Activity::new());
     let of_requests = Arc::clone(&activity);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let under_way = of_requests.begin();
+        let under_way = of_requests.begin(request.version());
         let answer = answer(router.clone(), peer, request);
         let hsts = hsts.clone();
         async move {
@@ -269,21 +283,18 @@ async fn http<I>(
     });
     let builder = builder();
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    // hyper's own timeout begins once it knows the protocol; who says nothing, or half a word, would stay for ever.
-    let mut nothing_asked = pin!(tokio::time::sleep(SILENCE));
-    let (mut waits_for_first, mut told) = (true, false);
+    let mut silence = pin!(tokio::time::sleep(SILENCE));
+    let mut told = false;
     if *word.borrow_and_update() == Word::Drain {
         return;
     }
     let ended = loop {
         tokio::select! {
             ended = connection.as_mut() => break ended,
-            () = &mut nothing_asked, if waits_for_first => {
-                if !activity.has_asked() {
-                    return;
-                }
-                waits_for_first = false;
-            }
+            () = silence.as_mut() => match activity.next_look() {
+                Some(at) => silence.as_mut().reset(at),
+                None => return,
+            },
             changed = word.changed() => {
                 let silent = activity.is_silent_for(SILENCE_WHEN_FULL);
                 match *word.borrow_and_update() {
@@ -312,8 +323,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(SILENCE)
+        .header_read_timeout(None)
         .max_buf_size(MAX_HTTP1_HEADER_BYTES);
     builder
         .http2()
