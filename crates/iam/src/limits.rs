@@ -44,16 +44,25 @@ impl MintLimits {
         let now = now.millis().saturating_mul(1000);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.make_room(now);
-        let stored = buckets.empty_at.get(session).copied();
+        let has_room = buckets.empty_at.len() < MAX_ENTRIES;
+        let stored = buckets.empty_at.get_mut(session);
         // A bucket never owes more than the window: if it seems to, the clock was set back.
-        let owed = stored.map_or(0, |at| at.saturating_sub(now)).max(0);
+        let owed = stored
+            .as_ref()
+            .map_or(0, |at| at.saturating_sub(now))
+            .max(0);
         let owed = if owed > WINDOW_MICROS { 0 } else { owed } + self.interval_micros;
         if owed > WINDOW_MICROS {
             let wait = u64::try_from(owed - WINDOW_MICROS).unwrap_or(0);
             return Err(wait.div_ceil(1_000_000).max(1));
         }
-        if stored.is_some() || buckets.empty_at.len() < MAX_ENTRIES {
-            buckets.empty_at.insert(*session, now.saturating_add(owed));
+        let empty_at = now.saturating_add(owed);
+        match stored {
+            Some(at) => *at = empty_at,
+            None if has_room => {
+                buckets.empty_at.insert(*session, empty_at);
+            }
+            None => {}
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ fn too_large(request: &Request) -> Option<Problem> {
 }
 
 /// Nothing here is a document: no answer may be cached, sniffed, framed or run. Only caching may be said otherwise.
-pub(super) fn secure(mut response: Response) -> Response {
+pub(super) fn secure<B>(mut response: Response<B>) -> Response<B> {
     const ALWAYS: [(HeaderName, &str); 4] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (

@@ -1,8 +1,8 @@
 //! The service over HTTP: which path leads to which handler, and what is true of every answer.
 //!
-//! One endpoint a file. Around the handlers, from the outside: security headers and a net for panics; around each
-//! endpoint that browsers call, [`cors`], which also finds out whose origin calls; and within that, so that a script can
-//! read the refusal, the limits on the size of request headers and on time.
+//! One endpoint a file. Around each, in one stack of layers since every boxed one costs all requests, from the outside:
+//! security headers and a net for panics; where browsers call, [`cors`], which also finds out whose origin calls; and
+//! within that, so that a script can read the refusal, the limits on the size of request headers and on time.
 
 mod answer;
 mod bearer;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use sessionmint_oauth::metadata;
 use tower::ServiceBuilder;
@@ -74,10 +74,11 @@ pub fn router(app: Arc<App>) -> Router {
     routes(&app)
         .router
         .fallback(not_found)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::map_response(async |response| {
-            headers::secure(response)
-        }))
+        .layer(
+            ServiceBuilder::new()
+                .map_response(headers::secure)
+                .layer(CatchPanicLayer::custom(panicked)),
+        )
         .with_state(app)
 }
 
@@ -143,32 +144,37 @@ fn routes(app: &Arc<App>) -> Routes {
         )
         .route(
             &path("/.well-known/jwks.json"),
-            get(discovery::jwks)
-                .fallback(method_not_allowed)
-                .layer(middleware::from_fn(headers::limit)),
+            open_endpoint(get(discovery::jwks)),
         )
         .route(
             &metadata::well_known_path(issuer),
-            get(discovery::metadata)
-                .fallback(method_not_allowed)
-                .layer(middleware::from_fn(headers::limit)),
+            open_endpoint(get(discovery::metadata)),
         )
         .route(
             &path("/openapi.json"),
-            get(async move || openapi::answer(openapi.as_ref()))
-                .fallback(method_not_allowed)
-                .layer(middleware::from_fn(headers::limit)),
+            open_endpoint(get(async move || openapi::answer(openapi.as_ref()))),
         )
 }
 
-/// An endpoint for scripts on the origins of the registered clients. A panic is caught inside of the CORS layer, so that
-/// even then a script sees a temporary fault and not a network error.
+/// An endpoint for everybody.
+fn open_endpoint(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    let around = ServiceBuilder::new()
+        .map_response(headers::secure)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(headers::limit));
+    routes.fallback(method_not_allowed).layer(around)
+}
+
+/// An endpoint for scripts on the origins of the registered clients. A panic is caught inside of the CORS layer too, so
+/// that even then a script sees a temporary fault and not a network error.
 fn browser_endpoint(
     app: &Arc<App>,
     routes: MethodRouter<Arc<App>>,
     cors: Cors,
 ) -> MethodRouter<Arc<App>> {
     let around = ServiceBuilder::new()
+        .map_response(headers::secure)
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(
             (Arc::clone(app), cors),
             cors::layer,
@@ -195,5 +201,5 @@ async fn method_not_allowed() -> Problem {
 
 /// The hook for panics has said what happened and where.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    axum::response::IntoResponse::into_response(Problem::server_error())
+    Problem::server_error().into_response()
 }
