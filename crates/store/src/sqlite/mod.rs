@@ -1,7 +1,7 @@
 //! The embedded engine: one SQLite file, nothing to operate.
 //!
 //! Reads happen inline on the calling thread, on a connection of its own with prepared statements; they see at once what
-//! other threads, instances and processes have committed. Writes go to one thread that commits what is queued together
+//! other threads, instances and processes have committed, and so does what they remember ([`known_sessions`]). Writes go to one thread that commits what is queued together
 //! and answers after the commit ([`writer`]). The waits of writes need a Tokio runtime with its timer, and not one with
 //! paused time: its clock would run ahead of the writer.
 
