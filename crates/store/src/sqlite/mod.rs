@@ -1,9 +1,10 @@
 //! The embedded engine: one SQLite file, nothing to operate.
 //!
 //! Reads happen inline on the calling thread, on a connection of its own with prepared statements; they see at once what
-//! other threads, instances and processes have committed, and so does what they remember ([`known_sessions`]). Writes go to one thread that commits what is queued together
-//! and answers after the commit ([`writer`]). The waits of writes need a Tokio runtime with its timer, and not one with
-//! paused time: its clock would run ahead of the writer.
+//! other threads, instances and processes have committed, and sessions that are remembered are as good as read
+//! ([`known_sessions`]). Writes go to one thread that commits what is queued together and answers after the commit
+//! ([`writer`]). The waits of writes need a Tokio runtime with its timer, and not one with paused time: its clock would
+//! run ahead of the writer.
 
 mod audit;
 mod backup;
