@@ -1,4 +1,4 @@
-//! Developer commands: `cargo xtask demo | test | package | size | dist | setup | security | bench`.
+//! Developer commands: `cargo xtask demo | test | package | size | dist | setup | security | mutants | bench`.
 //!
 //! Each command sets up what is missing on a machine that has Rust, Node and package registries, says what it does when
 //! it takes long, and is quick when nothing is missing. What it is not: part of the product; nothing ships from here.
@@ -8,6 +8,7 @@ mod debian;
 mod demo;
 mod dist;
 mod fresh;
+mod mutants;
 mod npm;
 mod package;
 mod sh;
@@ -49,6 +50,8 @@ enum Command {
         #[arg(long)]
         fill: bool,
     },
+    /// Break the renewal machine in many ways and see that its tests notice each; takes a quarter of an hour.
+    Mutants(mutants::Options),
     /// Measure the service beside floors and peers; print the table and keep the raw figures.
     Bench(bench::Options),
     /// Install and build what the other commands need, then stop.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Dist => dist::run(),
         Command::Size { peers } => size::run(peers),
         Command::Security { fill } => test::security::run(fill),
+        Command::Mutants(options) => mutants::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Setup => test::setup(),
     };

@@ -1,0 +1,333 @@
+//! `cargo xtask mutants`: whether the tests of the renewal machine notice when it is broken.
+//!
+//! Two kinds of breakage are tried on a copy of the crate: mistakes that somebody could make, each with a name, and all that
+//! cargo-mutants thinks of. crates/renewal/mutants.toml has the first, and the few of the second that change no behaviour,
+//! each with its reason. It takes a quarter of an hour, so it is not part of the test command.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use serde::Deserialize;
+
+use crate::sh;
+
+const CRATE: &str = "crates/renewal";
+const LIST: &str = "crates/renewal/mutants.toml";
+const REPORT: &str = "crates/renewal/MUTATION.md";
+const TOOL_VERSION: &str = "27.1.0";
+/// Schedules a property test, and the seed of all: a mutant should be caught every time or never.
+const SCHEDULES: &str = "16";
+const SEED: &str = "1";
+
+/// What to try.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only the mistakes that have a name
+    #[arg(long)]
+    named: bool,
+    /// Write crates/renewal/MUTATION.md when done
+    #[arg(long, conflicts_with = "named")]
+    publish: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    named: Vec<Named>,
+    #[serde(default)]
+    equivalent: Vec<Equivalent>,
+}
+
+/// A mistake that somebody could make.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    name: String,
+    /// Below the crate's folder.
+    file: String,
+    /// Text that is there once …
+    old: String,
+    /// … and what stands there instead.
+    new: String,
+}
+
+/// A change that no test can notice.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Equivalent {
+    file: String,
+    /// As cargo-mutants calls it.
+    change: String,
+    /// The line that it is on, without the space around it.
+    line: String,
+    reason: String,
+}
+
+/// What cargo-mutants tried and nobody noticed.
+struct Survivor {
+    file: String,
+    change: String,
+    line: String,
+}
+
+/// How many mutants came to which end.
+struct Score {
+    caught: usize,
+    timed_out: usize,
+    unviable: usize,
+    survived: usize,
+}
+
+/// `cargo xtask mutants`.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let list: List = toml::from_str(&std::fs::read_to_string(sh::root().join(LIST))?)
+        .with_context(|| LIST.to_owned())?;
+    let tree = copy()?;
+    sh::step("the tests as they are");
+    ensure!(passes(&tree)?, "the tests fail without any mutant");
+    let mut problems = Vec::new();
+    for named in &list.named {
+        sh::step(&named.name);
+        if let Some(problem) = named.tried(&tree)? {
+            problems.push(format!("{}: {problem}", named.name));
+        }
+    }
+    if !options.named {
+        let (score, survivors) = all(&tree)?;
+        problems.extend(unexplained(&list.equivalent, &survivors));
+        let text = report(&list, &score);
+        println!("{text}");
+        if options.publish {
+            std::fs::write(sh::root().join(REPORT), text)?;
+        }
+    }
+    if !problems.is_empty() {
+        bail!(
+            "not noticed, or not as {LIST} says:\n{}",
+            problems.join("\n")
+        );
+    }
+    sh::step("every mutant is caught or explained");
+    Ok(())
+}
+
+/// The crate in a workspace of its own, which may be broken.
+fn copy() -> Result<PathBuf> {
+    let tree = folder().join("tree");
+    if tree.exists() {
+        std::fs::remove_dir_all(&tree)?;
+    }
+    for part in ["Cargo.toml", "Cargo.lock", CRATE] {
+        copy_all(&sh::root().join(part), &tree.join(part))?;
+    }
+    Ok(tree)
+}
+
+fn folder() -> PathBuf {
+    sh::target().join("mutants")
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        for entry in std::fs::read_dir(from)? {
+            let name = entry?.file_name();
+            copy_all(&from.join(&name), &to.join(&name))?;
+        }
+        return Ok(());
+    }
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::copy(from, to).with_context(|| from.display().to_string())?;
+    Ok(())
+}
+
+fn cargo<const N: usize>(tree: &Path, args: [&str; N]) -> Command {
+    let mut cargo = sh::cmd("cargo", args);
+    cargo
+        .current_dir(tree)
+        .env("CARGO_TARGET_DIR", folder().join("build"))
+        .env("PROPTEST_CASES", SCHEDULES)
+        .env("PROPTEST_RNG_SEED", SEED);
+    cargo
+}
+
+fn passes(tree: &Path) -> Result<bool> {
+    let built = sh::output(&mut cargo(tree, ["test", "--quiet", "--no-run"]))?;
+    if !built.status.success() {
+        bail!(
+            "it does not compile:\n{}",
+            String::from_utf8_lossy(&built.stderr)
+        );
+    }
+    Ok(sh::output(&mut cargo(tree, ["test", "--quiet"]))?
+        .status
+        .success())
+}
+
+impl Named {
+    /// What is wrong with this mutant, if it is not caught.
+    fn tried(&self, tree: &Path) -> Result<Option<String>> {
+        let path = tree.join(CRATE).join(&self.file);
+        let original = std::fs::read_to_string(&path)?;
+        let places = original.matches(&self.old).count();
+        if places != 1 {
+            return Ok(Some(format!(
+                "{} has its text {places} times instead of once",
+                self.file
+            )));
+        }
+        std::fs::write(&path, original.replace(&self.old, &self.new))?;
+        let passed = passes(tree).with_context(|| self.name.clone());
+        std::fs::write(&path, original)?;
+        Ok(passed?.then(|| "no test notices".to_owned()))
+    }
+}
+
+/// Runs cargo-mutants over the copy, after installing it if need be.
+fn all(tree: &Path) -> Result<(Score, Vec<Survivor>)> {
+    if !sh::output(&mut sh::cmd("cargo", ["mutants", "--version"]))?
+        .status
+        .success()
+    {
+        sh::step("installing cargo-mutants");
+        let install = ["install", "cargo-mutants", "--locked", "--version"];
+        sh::quiet(sh::cmd("cargo", install).arg(TOOL_VERSION))?;
+    }
+    let out = folder().join("out");
+    let mut tool = cargo(
+        tree,
+        ["mutants", "--in-place", "--no-shuffle", "--colors=never"],
+    );
+    tool.args([
+        "--baseline=skip",
+        "--timeout=120",
+        "--build-timeout=300",
+        "--output",
+    ]);
+    let status = tool.arg(&out).status()?;
+    // 2: some survived; 3: some ran into the time limit.
+    ensure!(
+        matches!(status.code(), Some(0 | 2 | 3)),
+        "cargo-mutants ended with {status}"
+    );
+    let lines = |name: &str| -> Result<Vec<String>> {
+        let text = std::fs::read_to_string(out.join("mutants.out").join(name))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    };
+    let survivors = lines("missed.txt")?
+        .iter()
+        .map(|line| Survivor::read(tree, line))
+        .collect::<Result<Vec<_>>>()?;
+    let score = Score {
+        caught: lines("caught.txt")?.len(),
+        timed_out: lines("timeout.txt")?.len(),
+        unviable: lines("unviable.txt")?.len(),
+        survived: survivors.len(),
+    };
+    Ok((score, survivors))
+}
+
+impl Survivor {
+    /// From `crates/renewal/src/key.rs:106:9: replace …`.
+    fn read(tree: &Path, line: &str) -> Result<Self> {
+        let (place, change) = line.split_once(": ").context("no change")?;
+        let mut place = place.splitn(3, ':');
+        let (Some(path), Some(number)) = (place.next(), place.next()) else {
+            bail!("not a place: {line}");
+        };
+        let number: usize = number.parse()?;
+        let source = std::fs::read_to_string(tree.join(path))?;
+        let source = source.lines().nth(number.saturating_sub(1));
+        Ok(Self {
+            file: path
+                .trim_start_matches(CRATE)
+                .trim_start_matches('/')
+                .to_owned(),
+            change: change.to_owned(),
+            line: source.unwrap_or_default().trim().to_owned(),
+        })
+    }
+
+    fn is(&self, known: &Equivalent) -> bool {
+        (&self.file, &self.change, &self.line) == (&known.file, &known.change, &known.line)
+    }
+}
+
+/// Survivors without a reason, and reasons without a survivor.
+fn unexplained(known: &[Equivalent], survivors: &[Survivor]) -> Vec<String> {
+    let new = survivors
+        .iter()
+        .filter(|survivor| !known.iter().any(|one| survivor.is(one)))
+        .map(|one| format!("{}: {}: `{}`", one.file, one.change, one.line));
+    let gone = known
+        .iter()
+        .filter(|one| !survivors.iter().any(|survivor| survivor.is(one)))
+        .map(|one| format!("{}: {}: is caught after all, or gone", one.file, one.change));
+    new.chain(gone).collect()
+}
+
+fn report(list: &List, score: &Score) -> String {
+    let mut text = String::from(
+        "# What the tests of the renewal machine notice\n\n\
+         Written by `cargo xtask mutants --publish`; without `--publish` the command checks, and fails if a mutant survives that is \
+         not\nexplained below. It takes a quarter of an hour on one core, so `cargo xtask test` does not run it.\n\n",
+    );
+    let viable = score.caught + score.timed_out + score.survived;
+    let _ = write!(
+        text,
+        "cargo-mutants {TOOL_VERSION}, {SCHEDULES} schedules a property test, seed {SEED}: of {viable} mutants that compile, {} are caught \
+         ({} of them\nby the time limit), {} change no behaviour. {} do not compile.\n\n## Mistakes with a name, all caught\n\n",
+        score.caught + score.timed_out,
+        score.timed_out,
+        score.survived,
+        score.unviable,
+    );
+    for named in &list.named {
+        let _ = writeln!(text, "- {} (`{}`)", named.name, named.file);
+    }
+    if !list.equivalent.is_empty() {
+        text.push_str("\n## Changes without a difference\n\n");
+    }
+    for one in &list.equivalent {
+        let _ = writeln!(
+            text,
+            "- `{}`, {}, in `{}`: {}",
+            one.file, one.change, one.line, one.reason
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survivors_and_their_reasons_are_compared_both_ways() {
+        let survivor = |line: &str| Survivor {
+            file: "src/a.rs".to_owned(),
+            change: "replace < with <= in f".to_owned(),
+            line: line.to_owned(),
+        };
+        let known = Equivalent {
+            file: "src/a.rs".to_owned(),
+            change: "replace < with <= in f".to_owned(),
+            line: "if a < b {".to_owned(),
+            reason: "they are never equal".to_owned(),
+        };
+        let known = [known];
+        assert_eq!(unexplained(&known, &[survivor("if a < b {")]), [""; 0]);
+        let problems = unexplained(&known, &[survivor("if c < d {")]);
+        assert_eq!(
+            problems,
+            [
+                "src/a.rs: replace < with <= in f: `if c < d {`",
+                "src/a.rs: replace < with <= in f: is caught after all, or gone",
+            ]
+        );
+    }
+}
