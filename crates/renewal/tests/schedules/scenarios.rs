@@ -153,3 +153,15 @@ fn c139_an_outage_is_tried_by_one_tab_for_all() {
     world.pass(3_000, true);
     assert_eq!(world.served(&callers), 20, "all are served after the pause");
 }
+
+/// The worlds' checks can fail: here a tab is handed a token although it has heard that the session is over.
+#[test]
+#[should_panic(expected = "a token after sign-out")]
+fn the_checks_notice_a_token_of_a_session_that_is_over() {
+    let mut world = World::new(2, HEALTHY);
+    world.want(0, 0);
+    world.pass(2_000, true);
+    world.tabs[1].over = 1;
+    world.want(1, 0);
+    world.calm();
+}
