@@ -2,7 +2,7 @@
 
 use sessionmint_renewal::{Action, Cause, Event, Notice, Outcome};
 
-use crate::support::{HOUR, Tab, answer, idle_for, mints, told};
+use crate::support::{HOUR, LIFE, Tab, answer, idle_for, mints, told};
 
 #[test]
 fn a_token_that_ends_with_the_session_is_not_renewed_ahead() {
@@ -181,4 +181,19 @@ fn an_end_that_moves_by_no_more_than_rounding_and_delay_is_no_other_session() {
         let notices = told(&tab.tick(1));
         assert_eq!(!notices.is_empty(), told_again, "{notices:?}");
     }
+}
+
+#[test]
+fn the_moment_to_renew_wakes_nobody_a_second_time() {
+    let mut tab = Tab::new();
+    tab.want(1);
+    let start = tab.now.wall;
+    let renew_at = tab.minted(1, 300).iter().find_map(|action| match action {
+        Action::Hold { fresh_until, .. } => Some(*fresh_until),
+        _ => None,
+    });
+    let early = renew_at.unwrap() - start;
+    // Nobody was there since the mint: the next thing to happen is the token's end.
+    let after = LIFE - early;
+    assert_eq!(tab.tick(early), [Action::SetTimer { after }]);
 }
