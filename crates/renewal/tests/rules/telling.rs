@@ -291,3 +291,20 @@ fn c139_a_failure_elsewhere_leaves_a_mint_that_is_on_its_way() {
     assert!(!actions.contains(&Action::CancelMint { seq: 1 }));
     assert!(tab.minted(1, 300).contains(&answer(1)));
 }
+
+#[test]
+fn c140_who_waits_goes_on_waiting_for_the_session_that_begins_elsewhere() {
+    // Nobody was signed in here.
+    let mut tab = Tab::with_peers();
+    tab.want(1);
+    let actions = tab.hear(Peer::LoggedIn { same_user: false });
+    assert_eq!((failed(&actions), asks(&actions)), (vec![], vec![(2, 0)]));
+    assert!(tab.offer(2, LIFE).contains(&answer(1)));
+    // The same user signed in anew.
+    let mut tab = Tab::signed_in_with_peers();
+    tab.tick(LIFE);
+    tab.want(2);
+    let actions = tab.hear(Peer::LoggedIn { same_user: true });
+    assert_eq!((failed(&actions), asks(&actions)), (vec![], vec![(3, 0)]));
+    assert!(tab.offer(3, LIFE).contains(&answer(2)));
+}
