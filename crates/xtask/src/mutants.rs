@@ -204,7 +204,7 @@ fn all(tree: &Path) -> Result<(Score, Vec<Survivor>)> {
     );
     tool.args([
         "--baseline=skip",
-        "--timeout=120",
+        "--timeout=60",
         "--build-timeout=300",
         "--output",
     ]);
@@ -279,8 +279,8 @@ fn report(list: &List, score: &Score) -> String {
     let viable = score.caught + score.timed_out + score.survived;
     let _ = write!(
         text,
-        "cargo-mutants {TOOL_VERSION}, {SCHEDULES} schedules a property test, seed {SEED}: of {viable} mutants that compile, {} are caught \
-         ({} of them\nby the time limit), {} change no behaviour. {} do not compile.\n\n## Mistakes with a name, all caught\n\n",
+        "cargo-mutants {TOOL_VERSION}, {SCHEDULES} schedules a property test, seed {SEED}. Of {viable} mutants that compile, caught: {} \
+         (by the time limit: {});\nwithout a difference: {}. {} do not compile.\n\n## Mistakes with a name, all caught\n\n",
         score.caught + score.timed_out,
         score.timed_out,
         score.survived,
