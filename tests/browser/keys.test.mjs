@@ -1,14 +1,14 @@
 // The signing key is replaced while the app is open: nobody notices.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
+import { after, before, test } from "../harness/behaviour.mjs";
 import { launch } from "../harness/browser.mjs";
 import { PASSWORD, startDemo } from "../harness/stack.mjs";
 
 let demo, browser;
 
 before(async () => {
-  demo = await startDemo({ config: "[keys]\njwks_max_age_secs = 10\n", client: ["--ttl", "5"] });
+  demo = await startDemo({ config: "[keys]\njwks_max_age_secs = 10\n", client: ["--ttl", "5"], proxied: true });
   browser = await launch();
 });
 
@@ -21,18 +21,10 @@ test("c070_the_key_is_replaced_while_the_app_is_open_and_no_call_is_refused", as
   const context = await browser.newContext();
   const page = await context.newPage();
   /** The app's calls of its API, each with its status and the token that the browser sent. */
-  const calls = [];
-  const answered = [];
-  page.raw.on("response", (response) => {
-    if (new URL(response.url()).pathname !== "/notes" || response.request().method() !== "GET") return;
-    answered.push(
-      (async () => {
-        const request = response.request();
-        const { authorization } = await (request.allHeaders?.() ?? request.headers());
-        calls.push({ status: response.status(), token: authorization.replace(/^Bearer /, "") });
-      })(),
-    );
-  });
+  const calls = () =>
+    demo.seen
+      .filter(({ method, path, status }) => method === "GET" && path === "/notes" && status !== undefined)
+      .map(({ status, headers }) => ({ status, token: headers.authorization.replace(/^Bearer /, "") }));
   await page.goto(demo.ui);
   await page.fill("username", demo.iam.user);
   await page.fill("password", PASSWORD);
@@ -40,13 +32,12 @@ test("c070_the_key_is_replaced_while_the_app_is_open_and_no_call_is_refused", as
   await page.see("notes-list");
   const kid = (call) => decodeProtectedHeader(call.token).kid;
   const call = async () => {
-    const before = answered.length;
+    const before = calls().length;
     await page.click("call-once");
-    for (const end = Date.now() + 10_000; answered.length === before && Date.now() < end; ) {
+    for (const end = Date.now() + 10_000; calls().length === before && Date.now() < end; ) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await Promise.all(answered);
-    return calls.at(-1);
+    return calls().at(-1);
   };
   const published = () =>
     page.evaluate(async (url) => {
@@ -69,13 +60,13 @@ test("c070_the_key_is_replaced_while_the_app_is_open_and_no_call_is_refused", as
   assert.deepEqual(await published(), [first, second], "until the last token of the old key is over");
   await call();
 
-  const kids = calls.map(kid);
+  const kids = calls().map(kid);
   const change = kids.indexOf(second);
   assert.ok(change > 0, `the new key signs after a cache age: ${kids}`);
   assert.deepEqual(new Set(kids.slice(0, change)), new Set([first]));
   assert.deepEqual(new Set(kids.slice(change)), new Set([second]));
-  assert.deepEqual(new Set(calls.map(({ status }) => status)), new Set([200]), "no call is refused");
-  const tokens = new Set(calls.map(({ token }) => token));
+  assert.deepEqual(new Set(calls().map(({ status }) => status)), new Set([200]), "no call is refused");
+  const tokens = new Set(calls().map(({ token }) => token));
   assert.ok(tokens.size >= 4, `before, between and after: ${tokens.size} tokens`);
   // A verifier that fetches the set only now takes the tokens of both, as far as they are not over.
   const keys = createRemoteJWKSet(new URL(`${demo.iam.url}/iam/.well-known/jwks.json`));
@@ -88,7 +79,7 @@ test("c070_the_key_is_replaced_while_the_app_is_open_and_no_call_is_refused", as
       currentDate: new Date(JSON.parse(Buffer.from(token.split(".")[1], "base64url")).iat * 1000),
     });
   }
-  assert.equal(new URL(page.url()).pathname, "/", "no sign-in in between");
+  assert.equal(new URL(await page.url()).pathname, "/", "no sign-in in between");
   assert.equal(demo.iam.log.count(/login_required/), 1, "but the one before the sign-in");
   assert.deepEqual(page.errors.filter((error) => !/401|Unauthorized/.test(error)), []);
   await context.close();

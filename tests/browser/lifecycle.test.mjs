@@ -1,7 +1,8 @@
 // Pages that stand still: the back/forward cache and frozen tabs, with a sign-out in another tab meanwhile.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { engine, launch } from "../harness/browser.mjs";
+import { after, before, beforeEach, test } from "../harness/behaviour.mjs";
+import { launch } from "../harness/browser.mjs";
+import { origin } from "../harness/engine.mjs";
 import { startPages } from "../harness/pages.mjs";
 import { freePort } from "../harness/ports.mjs";
 import { startProxy } from "../harness/proxy.mjs";
@@ -15,8 +16,8 @@ let ui, api;
 before(async () => {
   const apiPort = await freePort();
   pages = await startPages();
-  ui = `http://ui.app.localhost:${pages.port}`;
-  api = `http://api.app.localhost:${apiPort}`;
+  ui = pages.origin;
+  api = origin("api", apiPort);
   iam = await startIam({ issuer: `${api}/iam`, origin: ui, resource: api });
   proxy = await startProxy({ upstream: iam.url, port: apiPort, answer: service });
   browser = await launch();
@@ -77,42 +78,40 @@ test("c141_back_from_the_cache_with_the_session_alive_one_mint_confirms_it", asy
   assert.equal(await tab.evaluate(() => window.auth.state), "signedin");
 });
 
-// Firefox freezes no tabs, and its driver has no command for it. playwright keeps every page visible; a visible one is
-// never frozen, so puppeteer drives Chromium here.
-if (engine === "chromium") {
-  test("c141_a_tab_that_was_frozen_during_a_sign_out_has_no_token_when_it_runs_again", async () => {
-    const { default: puppeteer } = await import("puppeteer-core");
-    const chromium = await puppeteer.launch({ browser: "chrome", executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
-    try {
-      const [frozen, front] = [await chromium.newPage(), await chromium.newPage()];
-      for (const page of [frozen, front]) {
-        await page.goto(ui);
-        await page.evaluate(manager, api);
-      }
-      const user = { username: iam.user, password: PASSWORD };
-      await frozen.evaluate(async (user) => {
-        await window.auth.login(user);
-        window.seen = [];
-        document.addEventListener("resume", () => (window.resumed = true));
-        setInterval(() => window.seen.push({ resumed: window.resumed === true, token: window.auth.peek() !== undefined }), 10);
-      }, user);
-      await front.bringToFront();
-      await frozen.waitForFunction(() => document.visibilityState === "hidden" && window.seen.some((look) => look.token));
-      const devtools = await frozen.createCDPSession();
-      await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
-      await front.evaluate(() => window.auth.logout());
-      proxy.seen.length = 0;
-      await devtools.send("Page.setWebLifecycleState", { state: "active" });
-      await frozen.waitForFunction(() => window.seen.some((look) => look.resumed));
-      assert.deepEqual((await frozen.evaluate(() => window.seen)).filter((look) => look.resumed && look.token), []);
-      assert.equal(proxy.count("POST", TOKEN), 0, "nobody looks at it, so it asks nothing");
-      await frozen.bringToFront();
-      await frozen.waitForFunction(() => window.told.includes("signedout:session_ended"));
-    } finally {
-      await chromium.close();
+const cannotFreeze = { firefox: "it freezes no tabs", webkit: "its driver freezes no tabs" };
+test("c141_a_tab_that_was_frozen_during_a_sign_out_has_no_token_when_it_runs_again", cannotFreeze, async () => {
+  // playwright keeps every page visible; a visible one is never frozen, so puppeteer drives Chromium here.
+  const { default: puppeteer } = await import("puppeteer-core");
+  const chromium = await puppeteer.launch({ browser: "chrome", executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+  try {
+    const [frozen, front] = [await chromium.newPage(), await chromium.newPage()];
+    for (const page of [frozen, front]) {
+      await page.goto(ui);
+      await page.evaluate(manager, api);
     }
-  });
-}
+    const user = { username: iam.user, password: PASSWORD };
+    await frozen.evaluate(async (user) => {
+      await window.auth.login(user);
+      window.seen = [];
+      document.addEventListener("resume", () => (window.resumed = true));
+      setInterval(() => window.seen.push({ resumed: window.resumed === true, token: window.auth.peek() !== undefined }), 10);
+    }, user);
+    await front.bringToFront();
+    await frozen.waitForFunction(() => document.visibilityState === "hidden" && window.seen.some((look) => look.token));
+    const devtools = await frozen.createCDPSession();
+    await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
+    await front.evaluate(() => window.auth.logout());
+    proxy.seen.length = 0;
+    await devtools.send("Page.setWebLifecycleState", { state: "active" });
+    await frozen.waitForFunction(() => window.seen.some((look) => look.resumed));
+    assert.deepEqual((await frozen.evaluate(() => window.seen)).filter((look) => look.resumed && look.token), []);
+    assert.equal(proxy.count("POST", TOKEN), 0, "nobody looks at it, so it asks nothing");
+    await frozen.bringToFront();
+    await frozen.waitForFunction(() => window.told.includes("signedout:session_ended"));
+  } finally {
+    await chromium.close();
+  }
+});
 
 async function manager(api) {
   const { createTokenManager } = await import("/pkg/index.js");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { after, before, beforeEach, test } from "node:test";
+import { after, before, beforeEach, test } from "../harness/behaviour.mjs";
 import { launch } from "../harness/browser.mjs";
 import { startFakeIam } from "../harness/fake-iam.mjs";
 import { startSite } from "../harness/site.mjs";

@@ -1,7 +1,8 @@
 // The npm package on a bare page, against the real service behind a recording proxy that can make the network fail.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { engine, launch } from "../harness/browser.mjs";
+import { after, before, beforeEach, test } from "../harness/behaviour.mjs";
+import { launch } from "../harness/browser.mjs";
+import { origin, scheme } from "../harness/engine.mjs";
 import { startPages } from "../harness/pages.mjs";
 import { freePort } from "../harness/ports.mjs";
 import { startProxy } from "../harness/proxy.mjs";
@@ -13,8 +14,8 @@ let ui, api;
 before(async () => {
   const apiPort = await freePort();
   pages = await startPages();
-  ui = `http://ui.app.localhost:${pages.port}`;
-  api = `http://api.app.localhost:${apiPort}`;
+  ui = pages.origin;
+  api = origin("api", apiPort);
   // Tokens of 10 s, so that expiry can be waited for.
   iam = await startIam({ issuer: `${api}/iam`, origin: ui, resource: api, client: ["--ttl", "10"] });
   foreign = await startProxy({ upstream: "http://127.0.0.1:9", answer: echo });
@@ -100,22 +101,22 @@ test("an API that always answers 401 gets two requests, and the caller the origi
 });
 
 test("c137_the_token_goes_to_no_other_origin", async () => {
-  const evil = `evil.app.localhost:${foreign.port}`;
+  const evil = new URL(origin("evil", foreign.port)).host;
   const results = await page.evaluate(
-    async ({ api, evil }) => {
+    async ({ api, evil, scheme }) => {
       const { createTokenManager } = await import("/pkg/index.js");
       const auth = createTokenManager({ iam: `${api}/iam`, apis: [`${api}/svc`] });
       await auth.getToken();
       const host = new URL(api).host;
       const tries = {
-        "another origin": () => auth.fetch(`http://${evil}/plain`),
+        "another origin": () => auth.fetch(`${scheme}://${evil}/plain`),
         "protocol-relative": () => auth.fetch(`//${evil}/relative`),
-        "userinfo before": () => auth.fetch(`http://${host}@${evil}/userinfo`),
-        "userinfo with a password": () => auth.fetch(`http://api:${host}@${evil}/userinfo2`),
-        "a Request": () => auth.fetch(new Request(`http://${evil}/request`)),
-        "a URL object": () => auth.fetch(new URL(`http://${evil}/url`)),
-        "back slashes": () => auth.fetch(`http:\\\\${evil}\\slashes`),
-        "a tab in the scheme": () => auth.fetch(`ht\ttp://${evil}/tab`),
+        "userinfo before": () => auth.fetch(`${scheme}://${host}@${evil}/userinfo`),
+        "userinfo with a password": () => auth.fetch(`${scheme}://api:${host}@${evil}/userinfo2`),
+        "a Request": () => auth.fetch(new Request(`${scheme}://${evil}/request`)),
+        "a URL object": () => auth.fetch(new URL(`${scheme}://${evil}/url`)),
+        "back slashes": () => auth.fetch(`${scheme}:\\\\${evil}\\slashes`),
+        "a tab in the scheme": () => auth.fetch(`ht\t${scheme.slice(2)}://${evil}/tab`),
         "a look-alike suffix": () => auth.fetch(`${api}.${evil}/suffix`),
         "a 307 elsewhere": () => auth.fetch(`${api}/svc/redirect-to-evil`),
         "a 302 elsewhere": () => auth.fetch(`${api}/svc/redirect-302`),
@@ -130,7 +131,7 @@ test("c137_the_token_goes_to_no_other_origin", async () => {
       auth.dispose();
       return results;
     },
-    { api, evil },
+    { api, evil, scheme },
   );
   const leaked = foreign.seen.filter((request) => request.headers.authorization).map((request) => request.path);
   assert.deepEqual(leaked, [], JSON.stringify(results));
@@ -272,7 +273,7 @@ test("one caller's abort harms nobody else", async () => {
 });
 
 test("an origin that the service does not know is told what to configure", async () => {
-  const stranger = `http://stranger.app.localhost:${pages.port}`;
+  const stranger = origin("stranger", pages.port);
   await page.goto(stranger);
   const error = await page.evaluate(async (api) => {
     const { createTokenManager } = await import("/pkg/index.js");
@@ -283,7 +284,7 @@ test("an origin that the service does not know is told what to configure", async
     return { code: error?.code, message: error?.message, state };
   }, api);
   assert.equal(error.code, "origin_refused");
-  assert.match(error.message, /stranger\.app\.localhost/);
+  assert.ok(error.message.includes(stranger), error.message);
   assert.notEqual(error.state, "signedout");
   assert.ok(iam.log.lines.some((line) => line.includes("client") && line.includes(stranger)), "the log names the command");
 });
@@ -309,34 +310,30 @@ test("login without a cookie fails instead of bouncing for ever", async () => {
   await other.close();
 });
 
-// Only Chromium's driver moves the clock of a page.
-if (engine === "chromium") {
-  for (const [name, jump] of [["an hour ahead", 3_600_000], ["an hour back", -3_600_000]]) {
-    test(`c138_the_page_clock_jumps_${name.replaceAll(" ", "_")}`, async () => {
-      const moved = await context.raw.newPage();
-      await moved.clock.install();
-      await moved.goto(ui);
-      await moved.evaluate(async (api) => {
-        const { createTokenManager } = await import("/pkg/index.js");
-        window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
-        window.first = await auth.getToken();
-      }, api);
-      const mints = proxy.count("POST", TOKEN);
-      await moved.clock.setSystemTime(Date.now() + jump);
-      const state = await moved.evaluate(async (api) => {
-        const tokens = [];
-        for (let i = 0; i < 50; i++) tokens.push(await auth.getToken());
-        const answer = await auth.fetch(`${api}/svc/echo`);
-        return { different: new Set(tokens).size, first: tokens[0] === first, status: answer.status };
-      }, api);
-      assert.equal(state.different, 1);
-      assert.equal(state.status, 200);
-      assert.ok(proxy.count("POST", TOKEN) - mints <= 1, "no loop of mints");
-      // An hour ahead the token may have expired while the machine slept: it is not used again.
-      if (jump > 0) assert.equal(state.first, false);
-      await moved.close();
-    });
-  }
+for (const [name, jump] of [["an hour ahead", 3_600_000], ["an hour back", -3_600_000]]) {
+  test(`c138_the_page_clock_jumps_${name.replaceAll(" ", "_")}`, async () => {
+    await page.evaluate(async (api) => {
+      const { now } = Date;
+      window.jumped = 0;
+      Date.now = () => now() + window.jumped;
+      const { createTokenManager } = await import("/pkg/index.js");
+      window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+      window.first = await auth.getToken();
+    }, api);
+    const mints = proxy.count("POST", TOKEN);
+    const state = await page.evaluate(async ({ api, jump }) => {
+      window.jumped = jump;
+      const tokens = [];
+      for (let i = 0; i < 50; i++) tokens.push(await auth.getToken());
+      const answer = await auth.fetch(`${api}/svc/echo`);
+      return { different: new Set(tokens).size, first: tokens[0] === first, status: answer.status };
+    }, { api, jump });
+    assert.equal(state.different, 1);
+    assert.equal(state.status, 200);
+    assert.ok(proxy.count("POST", TOKEN) - mints <= 1, "no loop of mints");
+    // An hour ahead the token may have expired while the machine slept: it is not used again.
+    if (jump > 0) assert.equal(state.first, false);
+  });
 }
 
 async function login({ api, user, password }) {
@@ -384,8 +381,8 @@ function api_(request, response) {
     if (refused.has(bearer)) send(401, "expired", { "www-authenticate": 'Bearer error="invalid_token"' });
     else send(200, "ok");
   } else if (request.url === "/always-401") send(401, "no, whoever you are", { "www-authenticate": "Bearer" });
-  else if (request.url === "/svc/redirect-to-evil") send(307, "", { location: `http://evil.app.localhost:${foreign.port}/redirected` });
-  else if (request.url === "/svc/redirect-302") send(302, "", { location: `http://evil.app.localhost:${foreign.port}/redirected302` });
+  else if (request.url === "/svc/redirect-to-evil") send(307, "", { location: `${origin("evil", foreign.port)}/redirected` });
+  else if (request.url === "/svc/redirect-302") send(302, "", { location: `${origin("evil", foreign.port)}/redirected302` });
   else send(200, "hello");
   return true;
 }

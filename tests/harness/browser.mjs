@@ -1,7 +1,10 @@
-// Real browsers behind one small face: Chromium through playwright-core, Firefox through puppeteer-core (WebDriver BiDi).
+// Real browsers behind one small face: Chromium through playwright-core, Firefox through puppeteer-core (WebDriver BiDi),
+// WebKit through its own driver.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { engine } from "./engine.mjs";
 import { screenshots } from "./stack.mjs";
+import { launchWebKit } from "./webkit.mjs";
 
 const WAIT_MS = 15_000;
 const CHROMIUM_ARGS = [
@@ -9,36 +12,39 @@ const CHROMIUM_ARGS = [
   ...["--disable-component-update", "--disable-sync"],
 ];
 
-/** The engine that this run is for. */
-export const engine = process.env.BROWSER ?? "chromium";
+/** Starts the engine, whose pages may be told that people prefer the dark; `newContext()` gives a fresh profile. */
+export async function launch({ dark = false } = {}) {
+  const { newContext, close } = await starts[engine](dark);
+  return { newContext: async () => new Context(await newContext()), close };
+}
 
-/** Starts the engine; `newContext()` gives a fresh profile. */
-export async function launch() {
-  if (engine === "chromium") {
+const starts = {
+  async chromium(dark) {
     const { chromium } = await import("playwright-core");
     // playwright turns the back/forward cache off; users have it on.
     const ignoreDefaultArgs = ["--disable-back-forward-cache"];
     const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: CHROMIUM_ARGS, ignoreDefaultArgs });
     return {
-      newContext: async (options) => new Context(await browser.newContext(options)),
+      newContext: () => browser.newContext({ colorScheme: dark ? "dark" : "light" }),
       close: () => browser.close(),
     };
-  }
-  if (engine === "firefox") {
+  },
+  async firefox(dark) {
     const { default: puppeteer } = await import("puppeteer-core");
     const browser = await puppeteer.launch({
       browser: "firefox",
       executablePath: "/usr/bin/firefox-esr",
       headless: true,
       protocolTimeout: 60_000,
+      extraPrefsFirefox: { "ui.systemUsesDarkTheme": dark ? 1 : 0 },
     });
     return {
-      newContext: async () => new Context(await browser.createBrowserContext()),
+      newContext: () => browser.createBrowserContext(),
       close: () => browser.close(),
     };
-  }
-  throw new Error(`no engine is called ${engine}; there are chromium and firefox`);
-}
+  },
+  webkit: (dark) => launchWebKit({ dark }),
+};
 
 class Context {
   #inner;
@@ -54,6 +60,11 @@ class Context {
 
   async newPage() {
     return new Page(await this.#inner.newPage());
+  }
+
+  /** The cookies that go to an address. */
+  cookies(url) {
+    return this.#inner.cookies(url);
   }
 
   close() {
@@ -87,8 +98,14 @@ class Page {
     return this.#inner.reload();
   }
 
-  url() {
+  async url() {
     return this.#inner.url();
+  }
+
+  /** Makes the window's inside so large, or as narrow as the browser's windows go. */
+  resize(width, height) {
+    const size = { width, height };
+    return this.#inner.setViewportSize ? this.#inner.setViewportSize(size) : this.#inner.setViewport(size);
   }
 
   /** Runs `fn(arg)` in the page. */
@@ -103,8 +120,10 @@ class Page {
     return this.#inner.waitForSelector(selector, wanted);
   }
 
+  /** Clicks the element when it is there and enabled. */
   async click(testid) {
     await this.see(testid);
+    await this.until((id) => document.querySelector(`[data-testid="${id}"]`)?.disabled !== true, testid);
     await this.#inner.click(`[data-testid="${testid}"]`);
   }
 
@@ -112,6 +131,11 @@ class Page {
     await this.see(testid);
     await this.#inner.focus(`[data-testid="${testid}"]`);
     await this.#inner.keyboard.type(text);
+  }
+
+  /** Types into what has the focus. */
+  type(text) {
+    return this.#inner.keyboard.type(text);
   }
 
   press(key) {

@@ -1,6 +1,6 @@
 // The fake service of `sessionmint/testing` on a port, for browsers and other processes.
-import http from "node:http";
 import { createFakeIam } from "../../crates/browser/pkg/testing.js";
+import { createServer, origin as originOf, scheme } from "./engine.mjs";
 import { bodyOf, forward } from "./forward.mjs";
 
 /**
@@ -8,7 +8,7 @@ import { bodyOf, forward } from "./forward.mjs";
  * `options` are those of the fake.
  */
 export async function startFakeIam(options) {
-  const server = http.createServer(async (request, response) => {
+  const server = createServer(async (request, response) => {
     const { origin, "access-control-request-headers": asked } = request.headers;
     if (origin) response.setHeader("access-control-allow-origin", origin).setHeader("access-control-allow-credentials", "true");
     if (asked) return response.setHeader("access-control-allow-headers", asked).setHeader("access-control-allow-methods", "*").end();
@@ -17,12 +17,12 @@ export async function startFakeIam(options) {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address();
-  const address = `http://api.app.localhost:${port}/iam`;
+  const address = `${originOf("api", port)}/iam`;
   const iam = createFakeIam({ iam: address, token: (_claims, count) => `token-${count}`, ...options });
   return {
     iam: address,
     /** For clients that do not resolve `*.localhost`. */
-    local: `http://127.0.0.1:${port}/iam`,
+    local: `${scheme}://127.0.0.1:${port}/iam`,
     requests: iam.requests,
     refuseTokens: iam.refuseTokens,
     get mints() {

@@ -1,7 +1,7 @@
 // A bare UI origin: an empty page, and the built npm package as plain modules without a bundler.
 import { readFileSync } from "node:fs";
-import http from "node:http";
 import { extname, join, normalize, resolve } from "node:path";
+import { createServer, origin } from "./engine.mjs";
 
 const pkg = resolve(import.meta.dirname, "../../crates/browser/pkg");
 const TYPES = { ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
@@ -9,7 +9,7 @@ const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-s
 
 /** Starts it; `/` is an empty page, `/pkg/…` the package. */
 export async function startPages(port = 0) {
-  const server = http.createServer((request, response) => {
+  const server = createServer((request, response) => {
     const path = new URL(request.url, "http://ui.app.localhost").pathname;
     if (!path.startsWith("/pkg/")) {
       response.setHeader("content-security-policy", CSP);
@@ -27,6 +27,7 @@ export async function startPages(port = 0) {
   await new Promise((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     port: server.address().port,
+    origin: origin("ui", server.address().port),
     stop: () => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));

@@ -64,6 +64,12 @@ export class Server {
     this.#child.kill("SIGTERM");
     return this.exited;
   }
+
+  /** Kills it and what it started, if it was `detached`. */
+  async killGroup() {
+    process.kill(-this.pid, "SIGKILL");
+    return this.exited;
+  }
 }
 
 /** Runs a program to its end. */

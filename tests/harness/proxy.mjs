@@ -1,5 +1,6 @@
 // A recording proxy: stands on the API's port, notes every request, and can make the network fail on purpose.
 import http from "node:http";
+import { createServer } from "./engine.mjs";
 
 /**
  * Starts it.
@@ -7,13 +8,15 @@ import http from "node:http";
  * `answer(request, response)`: answers itself and returns true, or leaves the request to the upstream
  */
 export async function startProxy({ upstream, port = 0, answer = () => false }) {
-  /** Every request as it arrived: `{ method, path, headers, at }`. */
+  /** Every request as it arrived: `{ method, path, headers, at }`, with `status` once it is answered. */
   const seen = [];
   /** What befalls requests: `undefined`, "hang", "refuse", or `(request, response) => boolean` like `answer`. */
   const proxy = { seen, fault: undefined };
   const hanging = new Set();
-  const server = http.createServer((request, response) => {
-    seen.push({ method: request.method, path: request.url, headers: request.headers, at: performance.now() });
+  const server = createServer((request, response) => {
+    const record = { method: request.method, path: request.url, headers: request.headers, at: performance.now() };
+    seen.push(record);
+    response.once("finish", () => (record.status = response.statusCode));
     if (proxy.fault === "hang") return hanging.add(response);
     if (proxy.fault === "refuse") return request.socket.destroy();
     if (typeof proxy.fault === "function" && proxy.fault(request, response)) return;

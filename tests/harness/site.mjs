@@ -1,8 +1,8 @@
 // A static web server for built apps, with a strict content security policy.
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import http from "node:http";
 import { extname, join, normalize } from "node:path";
+import { createServer, origin } from "./engine.mjs";
 
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -22,7 +22,7 @@ const SCRIPTS = "'self' 'wasm-unsafe-eval'";
  */
 export async function startSite({ folders, scripts = SCRIPTS, policy = "", answer = () => false }) {
   const site = { scripts, policy, answer, seen: [] };
-  const server = http.createServer(async (request, response) => {
+  const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://ui.app.localhost");
     site.seen.push(pathname);
     if (site.answer(request, response)) return;
@@ -38,7 +38,7 @@ export async function startSite({ folders, scripts = SCRIPTS, policy = "", answe
     response.writeHead(200, headers).end(body);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  site.origin = `http://ui.app.localhost:${server.address().port}`;
+  site.origin = origin("ui", server.address().port);
   site.stop = () =>
     new Promise((resolve) => {
       server.close(resolve);

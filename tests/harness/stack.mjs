@@ -3,7 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { must, run, Server } from "./process.mjs";
+import { origin } from "./engine.mjs";
+import { answerPageErrors } from "./page-errors.mjs";
 import { freePort } from "./ports.mjs";
+import { startProxy } from "./proxy.mjs";
 
 const top = resolve(import.meta.dirname, "../..");
 const target = process.env.XTASK_TARGET ?? join(top, "target");
@@ -62,11 +65,12 @@ export async function startIam({ issuer, origin, resource, config = "", client =
   return iam;
 }
 
-/** The whole demo: IAM, gateway, sample service and app. */
-export async function startDemo({ config = "", ...options } = {}) {
+/** The whole demo: IAM, gateway, sample service and app. With `proxied` all that browsers ask goes by a recording proxy. */
+export async function startDemo({ config = "", proxied = false, ...options } = {}) {
   const [uiPort, apiPort] = [await freePort(), await freePort()];
-  const ui = `http://ui.app.localhost:${uiPort}`;
-  const api = `http://api.app.localhost:${apiPort}`;
+  const ports = proxied ? [await freePort(), await freePort()] : [uiPort, apiPort];
+  const ui = origin("ui", uiPort);
+  const api = origin("api", apiPort);
   const issuer = `${api}/iam`;
   const iam = await startIam({
     issuer,
@@ -76,11 +80,18 @@ export async function startDemo({ config = "", ...options } = {}) {
     ...options,
   });
   const demo = new Server(bin("sessionmint-demo"), [
-    ...["--ui-port", String(uiPort), "--api-port", String(apiPort), "--iam", iam.url, "--issuer", issuer],
+    ...["--ui-port", String(ports[0]), "--api-port", String(ports[1]), "--ui-origin", ui, "--iam", iam.url, "--issuer", issuer],
     ...["--dist", join(top, "www/dist"), "--database", join(iam.folder, "notes.db")],
     ...["--ttl-command", `${bin("sessionmint")} client set web --config ${iam.config} --ttl`],
   ]);
   await demo.line(/demo ready/);
+  const upstreams = ports.map((port) => `http://127.0.0.1:${port}`);
+  const proxies = !proxied
+    ? []
+    : [
+        await startProxy({ upstream: upstreams[0], port: uiPort, answer: answerPageErrors(upstreams[0]) }),
+        await startProxy({ upstream: upstreams[1], port: apiPort }),
+      ];
   return {
     ui,
     api,
@@ -88,7 +99,10 @@ export async function startDemo({ config = "", ...options } = {}) {
     uiPort,
     iam,
     demo,
+    /** With `proxied`: the requests to the API, as `startProxy` keeps them. */
+    seen: proxies[1]?.seen,
     async stop() {
+      await Promise.all(proxies.map((proxy) => proxy.stop()));
       await demo.stop();
       await iam.stop();
     },

@@ -34,6 +34,10 @@ pub struct Options {
     /// Port of the API host: the gateway to the IAM service and the sample service.
     #[arg(long, default_value_t = 4181)]
     pub api_port: u16,
+    /// The app's origin as browsers know it, where something else stands before its port, e.g. TLS; it is
+    /// `http://ui.app.localhost` with that port otherwise.
+    #[arg(long)]
+    pub ui_origin: Option<Uri>,
     /// Where the IAM service listens, e.g. `http://127.0.0.1:8080`.
     #[arg(long)]
     pub iam: Uri,
@@ -78,8 +82,7 @@ pub async fn run(
         ui: ui_listener.local_addr()?,
         api: api_listener.local_addr()?,
     };
-    let ui_origin =
-        HeaderValue::try_from(format!("http://ui.app.localhost:{}", addresses.ui.port()))?;
+    let (ui_origin, ui_host) = ui_origin(options.ui_origin, addresses.ui.port())?;
 
     // `*.localhost` names resolve in browsers only, so the keys come from the address behind the gateway.
     let verifier = Verifier::builder(options.issuer.clone(), api_origin.clone())
@@ -91,7 +94,8 @@ pub async fn run(
     let switch = ttl::router(ttl::words(&options.ttl_command), ui_origin);
     let service_authority: Authority = service_listener.local_addr()?.to_string().parse()?;
     let gateway = gateway::router(iam, service_authority, switch);
-    let app = ui::router(&options.dist, &api_origin, &options.issuer).context("--dist")?;
+    let app =
+        ui::router(&options.dist, &api_origin, &options.issuer, &ui_host).context("--dist")?;
 
     let (stopping, stopped) = watch::channel(());
     let mut servers = JoinSet::new();
@@ -152,6 +156,24 @@ fn api_origin(issuer: &str) -> anyhow::Result<String> {
         }
         _ => bail!("`{issuer}` is not an origin followed by `/iam` (--issuer)"),
     }
+}
+
+/// The app's origin and the host in it.
+fn ui_origin(given: Option<Uri>, port: u16) -> anyhow::Result<(HeaderValue, String)> {
+    let origin = match given {
+        Some(origin) => origin,
+        None => format!("http://ui.app.localhost:{port}").parse()?,
+    };
+    let (Some(scheme), Some(authority), "/", None) = (
+        origin.scheme(),
+        origin.authority(),
+        origin.path(),
+        origin.query(),
+    ) else {
+        bail!("`{origin}` is not an origin such as https://ui.example.com (--ui-origin)");
+    };
+    let header = HeaderValue::try_from(format!("{scheme}://{authority}"))?;
+    Ok((header, authority.host().to_owned()))
 }
 
 fn iam_authority(address: &Uri) -> anyhow::Result<Authority> {

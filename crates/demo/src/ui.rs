@@ -2,6 +2,7 @@
 //! a page which holds tokens in memory should come with.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use axum::extract::{Request, State};
@@ -20,17 +21,26 @@ use crate::problem::Problem;
 /// The names that this server goes by, besides addresses of this machine.
 const HOSTS: [&str; 3] = ["ui.app.localhost", "localhost", "app.localhost"];
 
-/// The server. `api` is the origin of the API host and `iam` the issuer; the app reads both from `/config.json`.
+struct Site {
+    security: Vec<(HeaderName, HeaderValue)>,
+    host: String,
+}
+
+/// The server. `api` is the origin of the API host and `iam` the issuer; the app reads both from `/config.json`. `host` is
+/// one more name of this server.
 ///
 /// # Errors
 /// When the app is not built, or `api` is no origin.
-pub fn router(dist: &Path, api: &str, iam: &str) -> anyhow::Result<Router> {
+pub fn router(dist: &Path, api: &str, iam: &str, host: &str) -> anyhow::Result<Router> {
     let index = dist.join("index.html");
     if !index.is_file() {
         bail!("there is no app in {}: build it first", dist.display());
     }
     let config = json!({"api": api, "iam": iam});
-    let security = security_headers(api)?;
+    let site = Site {
+        security: security_headers(api)?,
+        host: host.to_ascii_lowercase(),
+    };
     let page = get(move |request: Request| async move {
         let name = request.uri().path().rsplit('/').next().unwrap_or_default();
         // A missing file is missing; only the app's own addresses, which have no extension, are the app.
@@ -45,7 +55,7 @@ pub fn router(dist: &Path, api: &str, iam: &str) -> anyhow::Result<Router> {
     Ok(Router::new()
         .route("/config.json", get(move || async move { Json(config) }))
         .fallback_service(ServeDir::new(dist).fallback(page))
-        .layer(middleware::from_fn_with_state(security, finish)))
+        .layer(middleware::from_fn_with_state(Arc::new(site), finish)))
 }
 
 /// Scripts, styles and connections from the app itself and the API host only; nothing inline, no frames, no forms
@@ -74,13 +84,9 @@ fn security_headers(api: &str) -> anyhow::Result<Vec<(HeaderName, HeaderValue)>>
     Ok(headers)
 }
 
-async fn finish(
-    State(security): State<Vec<(HeaderName, HeaderValue)>>,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn finish(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let is_asset = request.uri().path().starts_with("/assets/");
-    let mut response = if is_our_host(&request) {
+    let mut response = if is_our_host(&request, &site.host) {
         next.run(request).await
     } else {
         // A foreign name that resolves to this machine would make the page that one's.
@@ -102,11 +108,11 @@ async fn finish(
         "no-store"
     };
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
-    headers.extend(security);
+    headers.extend(site.security.iter().cloned());
     response
 }
 
-fn is_our_host(request: &Request) -> bool {
+fn is_our_host(request: &Request, ours: &str) -> bool {
     let field = request
         .headers()
         .get(HOST)
@@ -125,5 +131,7 @@ fn is_our_host(request: &Request) -> bool {
         .trim_matches(['[', ']'])
         .to_ascii_lowercase();
     let address = name.parse::<std::net::IpAddr>();
-    HOSTS.contains(&name.as_str()) || address.is_ok_and(|address| address.is_loopback())
+    name == ours
+        || HOSTS.contains(&name.as_str())
+        || address.is_ok_and(|address| address.is_loopback())
 }

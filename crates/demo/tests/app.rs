@@ -30,6 +30,7 @@ async fn app() -> (SocketAddr, TempDir) {
         dist.path(),
         "http://api.app.localhost:4181",
         "http://api.app.localhost:4181/iam",
+        "ui.example.com",
     )
     .unwrap();
     (serve(router).await, dist)
@@ -133,6 +134,8 @@ async fn foreign_names_for_this_machine_get_no_page() {
         ("127.0.0.1:9", 200),
         ("[::1]:4180", 200),
         ("localhost:1", 200),
+        ("UI.example.com", 200),
+        ("api.example.com", 421),
         ("evil.com", 421),
         ("ui.app.localhost.evil.com", 421),
         ("192.0.2.1", 421),
@@ -147,7 +150,7 @@ async fn foreign_names_for_this_machine_get_no_page() {
 #[test]
 fn an_app_that_is_not_built_is_named() {
     let empty = tempfile::tempdir().unwrap();
-    let error = ui::router(empty.path(), "http://a", "http://a/iam").unwrap_err();
+    let error = ui::router(empty.path(), "http://a", "http://a/iam", "ui").unwrap_err();
     assert!(error.to_string().contains("build it first"));
 }
 

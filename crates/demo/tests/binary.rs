@@ -49,10 +49,9 @@ fn command(folder: &TempDir, iam: &str, issuer: &str, ports: [u16; 2]) -> Comman
 }
 
 /// The child and where its gateway is.
-async fn start(folder: &TempDir, iam: SocketAddr) -> (Child, SocketAddr) {
-    let mut child = command(folder, &format!("http://{iam}"), ISSUER, [0, 0])
-        .spawn()
-        .unwrap();
+async fn start(folder: &TempDir, iam: SocketAddr, more: &[&str]) -> (Child, SocketAddr) {
+    let mut command = command(folder, &format!("http://{iam}"), ISSUER, [0, 0]);
+    let mut child = command.args(more).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = lines.next_line().await.unwrap().unwrap();
     assert!(line.starts_with("demo ready"), "{line}");
@@ -70,7 +69,7 @@ async fn fails(mut command: Command) -> String {
 async fn it_says_when_it_is_ready_and_ends_cleanly() {
     let iam = serve(Router::new().fallback(|| async { "iam" })).await;
     let folder = folder();
-    let (mut child, gateway) = start(&folder, iam).await;
+    let (mut child, gateway) = start(&folder, iam, &[]).await;
     assert_eq!(get(gateway, "/iam/userinfo", &[]).await.body, "iam");
     assert_eq!(get(gateway, "/notes", &[]).await.status, 401);
     let pid = child.id().unwrap().to_string();
@@ -86,6 +85,19 @@ async fn it_says_when_it_is_ready_and_ends_cleanly() {
         .await
         .expect("it ends");
     assert!(ended.unwrap().success());
+}
+
+#[tokio::test]
+async fn the_service_and_the_switch_answer_the_app_at_the_origin_that_they_are_told() {
+    let iam = serve(Router::new()).await;
+    let folder = folder();
+    let origin = "https://ui.example.com";
+    let (_child, gateway) = start(&folder, iam, &["--ui-origin", origin]).await;
+    for path in ["/notes", "/demo/ttl"] {
+        let answer = get(gateway, path, &["origin: https://ui.example.com"]).await;
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some(origin), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -120,4 +132,14 @@ async fn wrong_addresses_are_named_with_their_flag() {
     ))
     .await;
     assert!(issuer.contains("--issuer"), "{issuer}");
+    for wrong in [
+        "ui.example.com",
+        "https://ui.example.com/app",
+        "https://ui.example.com/?",
+    ] {
+        let mut command = command(&folder, "http://127.0.0.1:1", ISSUER, [0, 0]);
+        command.args(["--ui-origin", wrong]);
+        let origin = fails(command).await;
+        assert!(origin.contains("--ui-origin"), "{wrong}: {origin}");
+    }
 }

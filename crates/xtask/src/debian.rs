@@ -47,6 +47,15 @@ pub(crate) fn browsers() -> Result<()> {
     need(&["firefox-esr"], &["/usr/bin/firefox-esr"], "Firefox")
 }
 
+/// WebKit for the browser tests: GTK's browser and its driver, and a display for its windows.
+pub(crate) fn webkit() -> Result<()> {
+    need(
+        &["webkit2gtk-driver", "xvfb", "fonts-liberation"],
+        &["/usr/bin/WebKitWebDriver", "/usr/bin/Xvfb"],
+        "WebKit",
+    )
+}
+
 /// Makes the certificates of the tests.
 pub(crate) fn openssl() -> Result<()> {
     need(&["openssl"], &["/usr/bin/openssl"], "OpenSSL")

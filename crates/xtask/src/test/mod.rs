@@ -45,6 +45,7 @@ pub(crate) fn setup() -> Result<()> {
     npm::install("tests/packaging")?;
     npm::install("tests/adapters")?;
     debian::browsers()?;
+    debian::webkit()?;
     suites::python()?;
     sh::step("everything is there");
     Ok(())
@@ -87,8 +88,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Counts::failure()
         });
         total += counts;
+        let not_shown = match counts.not_shown {
+            0 => String::new(),
+            count => format!(", {count} cannot be shown"),
+        };
         table.push(format!(
-            "{:<46} {:>5} passed {:>3} failed {:>6.1} s",
+            "{:<46} {:>5} passed {:>3} failed {:>6.1} s{not_shown}",
             suite.name,
             counts.passed,
             counts.failed,

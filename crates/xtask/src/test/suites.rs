@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::{Counts, Suite, instructions};
+use super::{Counts, Suite, counts, instructions};
 use crate::{debian, demo, fresh, npm, package, sh, size};
 
 pub(super) fn all() -> Vec<Suite> {
@@ -48,12 +48,20 @@ pub(super) fn all() -> Vec<Suite> {
             run: service,
         },
         Suite {
+            name: "browsers: table of what they show",
+            run: engines,
+        },
+        Suite {
             name: "browsers: Chromium",
             run: chromium,
         },
         Suite {
             name: "browsers: Firefox",
             run: firefox,
+        },
+        Suite {
+            name: "browsers: WebKit",
+            run: webkit,
         },
     ]
 }
@@ -133,12 +141,25 @@ fn service() -> Result<Counts> {
     node("tests", "service", Some(("PYTHON", &python)))
 }
 
+/// What each engine shows is written in the tests, and listed for people.
+fn engines() -> Result<Counts> {
+    npm::install("tests")?;
+    sh::run(sh::cmd("node", ["harness/engines.mjs"]).current_dir(sh::root().join("tests")))?;
+    Ok(Counts::success())
+}
+
 fn chromium() -> Result<Counts> {
     browser("chromium")
 }
 
 fn firefox() -> Result<Counts> {
     browser("firefox")
+}
+
+fn webkit() -> Result<Counts> {
+    debian::webkit()?;
+    debian::openssl()?;
+    browser("webkit")
 }
 
 fn browser(name: &str) -> Result<Counts> {
@@ -199,6 +220,9 @@ fn node(folder: &str, tests: &str, variable: Option<(&str, &Path)>) -> Result<Co
     let output = sh::output(&mut command)?;
     let text = String::from_utf8_lossy(&output.stdout);
     let counts = Counts::of_node(&text);
+    for line in counts::not_shown(&text) {
+        println!("{line}");
+    }
     if !output.status.success() {
         std::io::stderr().write_all(&output.stdout)?;
         std::io::stderr().write_all(&output.stderr)?;
