@@ -597,7 +597,9 @@ impl Machine {
             let of_key = |waiter: &&Waiter| waiter.key == key.id;
             let proof = self.waiters.iter().filter(of_key).any(|w| w.proof);
             let asking = (self.peers && !proof).then(|| {
-                let unhurried = matches!(cause, Cause::Ahead | Cause::Background);
+                // After a failure all tabs try again at the same moment.
+                let unhurried =
+                    matches!(cause, Cause::Ahead | Cause::Background) || self.back_off.failures > 0;
                 let wait = if unhurried {
                     OFFER_WAIT_AHEAD
                 } else {

@@ -48,7 +48,8 @@ pub const REJECTED_AGAIN: u64 = 10_000;
 /// few milliseconds; a tab that is alone loses no more than this.
 pub const OFFER_WAIT: u64 = 8;
 
-/// The same while nobody waits for the token.
+/// The same while nobody waits for the token, and after a failure: pages in processes of their own take a while to hear who
+/// of them tries.
 pub const OFFER_WAIT_AHEAD: u64 = 200;
 
 /// A page that comes so much later to the end of either was held up, and what other tabs said meanwhile may lie unread:

@@ -145,6 +145,9 @@ fn c139_a_failure_elsewhere_is_a_pause_here_and_takes_no_token() {
     tab.on(Event::Online);
     assert_eq!(asks(&tab.tick(4_999)), [], "the server named the time");
     assert_eq!(asks(&tab.tick(1)).len(), 1);
+    let early = tab.tick(rules::OFFER_WAIT_AHEAD - 1);
+    assert_eq!(mints(&early), [], "all ask now, and one is to be heard");
+    assert_eq!(mints(&tab.tick(1)), [2]);
 }
 
 #[test]

@@ -143,6 +143,7 @@ fn service() -> Result<Counts> {
 
 /// What each engine shows is written in the tests, and listed for people.
 fn engines() -> Result<Counts> {
+    package::build()?;
     npm::install("tests")?;
     sh::run(sh::cmd("node", ["harness/engines.mjs"]).current_dir(sh::root().join("tests")))?;
     Ok(Counts::success())
