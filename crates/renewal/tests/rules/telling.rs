@@ -165,7 +165,7 @@ fn c139_a_failure_here_is_told_with_its_pause_and_so_is_its_end() {
         [failing]
     );
     tab.tick(3_000);
-    tab.tick(rules::OFFER_WAIT);
+    tab.tick(rules::OFFER_WAIT_AHEAD);
     assert_eq!(announced(&tab.minted(2, 300)), [Announcement::Recovered]);
     let mut tab = Tab::with_peers();
     let problem = Problem::Network;
