@@ -51,11 +51,12 @@ async function leaveAndComeBack(page, meanwhile) {
     window.addEventListener("pageshow", (event) => {
       window.back = { persisted: event.persisted, token: window.auth.peek() !== undefined };
     });
-    location.href = "/elsewhere";
+    // Not before the driver has heard the end of this: WebKit's would wait for ever.
+    setTimeout(() => (location.href = "/elsewhere"), 100);
   });
   await page.until(() => location.pathname === "/elsewhere" && document.readyState === "complete");
   await meanwhile();
-  await page.evaluate(() => history.back());
+  await page.evaluate(() => void setTimeout(() => history.back(), 100));
   await page.until(() => window.back !== undefined);
   return page.evaluate(() => window.back);
 }

@@ -16,6 +16,7 @@ const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 const KEYS = { Enter: "\uE007", Tab: "\uE004" };
 const START_MS = 20_000;
 const COMMAND_MS = 60_000;
+const SCRIPT_MS = 10_000;
 const WAIT_MS = 15_000;
 
 /** Runs a program that ends with this process, however that ends. */
@@ -86,40 +87,52 @@ class Session {
   #window;
   #last = Promise.resolve();
 
+  /** On a busy machine driver and browser miss each other at times, and wait for ever. */
   static async start(env, tunnel) {
-    const session = new Session();
+    for (let tries = 1; ; tries++) {
+      const session = new Session();
+      try {
+        await session.#start(env, tunnel);
+        return session;
+      } catch (error) {
+        await session.end();
+        if (tries === 3) throw error;
+      }
+    }
+  }
+
+  async #start(env, tunnel) {
     const port = await freePort();
-    session.#driver = start("WebKitWebDriver", [`--port=${port}`], { env, detached: true });
-    session.#base = `http://127.0.0.1:${port}`;
+    this.#driver = start("WebKitWebDriver", [`--port=${port}`], { env, detached: true });
+    this.#base = `http://127.0.0.1:${port}`;
     for (const end = Date.now() + START_MS; ; ) {
-      const up = await fetch(`${session.#base}/status`).catch(() => undefined);
+      const up = await fetch(`${this.#base}/status`).catch(() => undefined);
       if (up) break;
-      if (Date.now() > end) throw new Error(`WebKitWebDriver does not answer:\n${session.#driver.lines.join("\n")}`);
+      if (Date.now() > end) throw new Error(`WebKitWebDriver does not answer:\n${this.#driver.lines.join("\n")}`);
       await pause(20);
     }
     const browser = { binary: BROWSER, args: ["--automation", `--proxy=http://127.0.0.1:${tunnel}`] };
     const capabilities = { alwaysMatch: { acceptInsecureCerts: true, "webkitgtk:browserOptions": browser } };
-    const { sessionId } = await session.#send("POST", "/session", { capabilities });
-    session.#base += `/session/${sessionId}`;
-    session.#window = await session.#send("GET", "/window");
+    const { sessionId } = await this.#send("POST", "/session", { capabilities }, START_MS);
+    this.#base += `/session/${sessionId}`;
+    this.#window = await this.#send("GET", "/window");
     /** Never closed, since the session's cookies end with the last window. */
-    session.first = session.#window;
-    return session;
+    this.first = this.#window;
   }
 
   /** A command to a window. */
-  do(window, method, path, body) {
+  do(window, method, path, body, timeout) {
     const done = this.#last.then(async () => {
       if (window !== this.#window) await this.#send("POST", "/window", { handle: window });
       this.#window = window;
-      return this.#send(method, path, body);
+      return this.#send(method, path, body, timeout);
     });
     this.#last = done.catch(() => {});
     return done;
   }
 
-  async #send(method, path, body) {
-    const signal = AbortSignal.timeout(COMMAND_MS);
+  async #send(method, path, body, timeout = COMMAND_MS) {
+    const signal = AbortSignal.timeout(timeout);
     const answer = await fetch(this.#base + path, { method, signal, ...(body && { body: JSON.stringify(body) }) }).catch((error) => {
       throw new Error(`${method} ${path}: ${error.name}`, { cause: error });
     });
@@ -129,8 +142,8 @@ class Session {
   }
 
   /** Asking for it might wait for a page; nothing of it is kept. */
-  end() {
-    return this.#driver.killGroup();
+  async end() {
+    await this.#driver?.killGroup();
   }
 }
 
@@ -182,8 +195,11 @@ class Page {
     return this.#session.do(this.#window, method, path, body);
   }
 
+  /** The driver may wait for ever for a script that a navigation cut off. */
   #run(script, ...args) {
-    return this.#do("POST", "/execute/sync", { script, args });
+    return this.#session.do(this.#window, "POST", "/execute/sync", { script, args }, SCRIPT_MS).catch((error) => {
+      throw error.cause?.name === "TimeoutError" ? new Error("execution context was destroyed", { cause: error }) : error;
+    });
   }
 
   goto(url) {
