@@ -161,6 +161,22 @@ test("c136_when_the_leader_hangs_in_its_mint_the_others_hold_a_token_within_two_
   assert.deepEqual((await all(tabs, () => window.told)).flat().filter((what) => what.startsWith("signedout")), []);
 });
 
+for (const [what, end, webkit] of [
+  ["stands_still", (leader) => leader.evaluate((millis) => { for (const end = Date.now() + millis; Date.now() < end; ); }, 8000), "its driver waits for the page"],
+  ["crashes", async (leader) => (await context.raw.newCDPSession(leader.raw)).send("Page.crash"), "its driver crashes no page"],
+]) {
+  const cannot = { firefox: "to it the tabs of a site share processes, so that it takes others along", webkit };
+  test(`c136_when_the_leader_${what}_in_its_mint_the_others_hold_a_token_within_two_seconds`, cannot, async () => {
+    const { leader, others, since } = await leaderOf(await open(10));
+    // It answers when it moves again, or never.
+    end(leader).catch(() => {});
+    const had = await all(others, () => window.waiting);
+    const last = Math.max(...had) - since;
+    assert.ok(last <= 2000, `${last} ms`);
+    assert.equal(mints(), 2);
+  });
+}
+
 test("c141_a_sign_out_reaches_all_tabs_within_a_second", async () => {
   const tabs = await open(5);
   await all(tabs, () => window.auth.getToken());
@@ -292,6 +308,26 @@ test("c135_who_listens_to_every_channel_sees_no_token", async () => {
   assert.deepEqual(leaks, []);
   const stored = await all(tabs, async () => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, await indexedDB.databases?.(), await caches.keys()]));
   for (const one of stored) assert.doesNotMatch(one, /eyJ/);
+  const found = await all(tabs, () => {
+    const seen = new Set();
+    const look = (value, path) => {
+      if (typeof value === "string") return /eyJ[\w-]+\./.test(value) ? [path] : [];
+      if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) return [];
+      seen.add(value);
+      return Reflect.ownKeys(value).flatMap((key) => {
+        try {
+          return look(value[key], `${path}.${String(key)}`);
+        } catch {
+          // Some properties of the platform cannot be read.
+          return [];
+        }
+      });
+    };
+    // What is to be found, so that finding nothing else means something.
+    window.planted = { deep: ["eyJhIjoxfQ.x"] };
+    return look(window, "window");
+  });
+  assert.deepEqual(found, Array(4).fill(["window.planted.deep.0"]));
 });
 
 test("c139_while_minting_fails_twenty_tabs_do_not_multiply_the_tries", crowded, async () => {

@@ -104,6 +104,9 @@ async fn finish(State(site): State<Arc<Site>>, request: Request, next: Next) -> 
     let cache = if is_asset && good && !is_page {
         // The names of the files in this folder hold a hash of their content.
         "public, max-age=31536000, immutable"
+    } else if is_page && good {
+        // It holds nothing of a user. With "no-store" browsers would load it anew instead of bringing it back as it was left.
+        "no-cache"
     } else {
         "no-store"
     };

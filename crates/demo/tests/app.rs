@@ -84,7 +84,7 @@ async fn files_are_files_and_the_rest_is_the_app() {
             (200, "<!doctype html>app"),
             "{path}"
         );
-        assert_eq!(page.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(page.header("cache-control"), Some("no-cache"), "{path}");
     }
     for (path, kind) in [
         ("/assets/app-1a2b.js", "text/javascript"),
