@@ -1,5 +1,5 @@
-// The app in more than one tab, and in the back/forward cache: what ends a session in one tab ends it in all, and a page
-// that was left shows nothing before it knows that the session is still there.
+// The app in more than one tab, and in the back/forward cache.
+// What ends a session in one tab ends it in all, and a page that was left shows nothing before it knows of a session.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "../harness/behaviour.mjs";
 import { launch } from "../harness/browser.mjs";
@@ -8,7 +8,7 @@ import { PASSWORD, startDemo } from "../harness/stack.mjs";
 let demo, browser, context, page, other;
 
 before(async () => {
-  demo = await startDemo();
+  demo = await startDemo({ proxied: true });
   browser = await launch();
 });
 
@@ -46,7 +46,7 @@ async function leaveAndComeBack(meanwhile) {
   await page.until(async () => (await navigator.locks.query()).held.length === 0);
   await page.evaluate(() => {
     const main = document.querySelector("main");
-    const covered = () => main.inert && getComputedStyle(main.firstElementChild).visibility === "hidden";
+    const covered = () => main.inert && main.classList.contains("covered");
     const content = () => document.querySelector('[data-testid="notes-list"]') !== null;
     window.way = {};
     window.bearing = [];
