@@ -65,11 +65,6 @@ async function open(count, prepare = () => {}) {
 }
 
 const all = (tabs, fn, arg) => Promise.all(tabs.map((tab) => tab.evaluate(fn, arg)));
-/** Runs `fn` in all tabs. Each gets a moment to begin at, however slowly a driver goes round: one first, then all others. */
-const oneFirst = (tabs, fn) => {
-  const at = Date.now() + 150 * tabs.length;
-  return Promise.all(tabs.map((tab, n) => tab.evaluate(fn, n === 0 ? at : at + 200)));
-};
 const crowded = { webkit: "to it each page is a process, and on few cores so many do not hear each other in time" };
 const mints = () => proxy.count("POST", TOKEN);
 
@@ -124,13 +119,13 @@ async function leaderOf(tabs) {
     if (hang) first = false;
     return hang;
   };
-  await oneFirst(tabs, (at) => {
+  await all(tabs, () => {
     const { fetch } = window;
     window.fetch = (...input) => {
       window.minting = true;
       return fetch(...input);
     };
-    window.waiting = window.moment(at).then(() => window.auth.getToken()).then(() => Date.now());
+    window.waiting = window.auth.getToken().then(() => Date.now());
   });
   await waitFor(() => mints() === 1);
   const since = performance.timeOrigin + proxy.seen.find(({ path }) => path === TOKEN).at;
@@ -338,7 +333,7 @@ test("c139_while_minting_fails_twenty_tabs_do_not_multiply_the_tries", crowded, 
     response.end();
     return true;
   };
-  const codes = await oneFirst(tabs, (at) => window.moment(at).then(() => window.auth.getToken()).catch((error) => error.code));
+  const codes = await all(tabs, () => window.auth.getToken().catch((error) => error.code));
   assert.deepEqual(new Set(codes), new Set(["unavailable"]));
   // One tab alone makes about six in the 10 s that a caller waits; each for itself, they would make over a hundred.
   assert.ok(mints() < 20, `${mints()} tries`);
@@ -357,7 +352,6 @@ test("c139_while_minting_fails_twenty_tabs_do_not_multiply_the_tries", crowded, 
 async function manager(api) {
   const { createTokenManager } = await import("/pkg/index.js");
   window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
-  window.moment = (at) => new Promise((resolve) => setTimeout(resolve, at - Date.now()));
   window.told = [];
   for (const type of ["signedin", "renewed", "signedout", "degraded", "recovered"]) {
     window.auth.on(type, ({ reason, cause }) => window.told.push([type, reason ?? cause].filter(Boolean).join(":")));
