@@ -1,4 +1,4 @@
-// The fake service of `sessionmint/testing` on a port, for browsers and other processes.
+// The fake service of `sessionmint/testing` on a port, and an API that tells which token it got, for browsers and other processes.
 import { createFakeIam } from "../../crates/browser/pkg/testing.js";
 import { createServer, origin as originOf, scheme } from "./engine.mjs";
 import { bodyOf, forward } from "./forward.mjs";
@@ -12,6 +12,7 @@ export async function startFakeIam(options) {
     const { origin, "access-control-request-headers": asked } = request.headers;
     if (origin) response.setHeader("access-control-allow-origin", origin).setHeader("access-control-allow-credentials", "true");
     if (asked) return response.setHeader("access-control-allow-headers", asked).setHeader("access-control-allow-methods", "*").end();
+    if (request.url === "/api/token") return response.end(request.headers.authorization?.replace("Bearer ", ""));
     const { method, headers, url } = request;
     await forward(iam.fetch, new URL(url, iam.url), { method, headers, body: await bodyOf(request) }, response);
   });

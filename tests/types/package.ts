@@ -1,6 +1,7 @@
 // The npm package's types, used as an app would use them. Compiled only.
 import { createTokenManager, TokenError, type TokenErrorCode, type TokenManager, type User } from "../../crates/browser/pkg/index.js";
 import * as external from "../../crates/browser/pkg/external.js";
+import * as isolated from "../../crates/browser/pkg/isolated.js";
 import * as slim from "../../crates/browser/pkg/slim.js";
 import type { WasmSource } from "../../crates/browser/pkg/slim.js";
 
@@ -73,6 +74,17 @@ slim.createTokenManager({ iam: "https://api.example.com/iam" });
 // @ts-expect-error only the slim entry asks for the module
 createTokenManager({ iam: "https://api.example.com/iam", wasm: "/a.wasm" });
 const waiting: WasmSource = "/a.wasm";
+const apart = isolated.createTokenManager({ iam: "https://api.example.com/iam", isolate: "worker", worker: () => new Worker("/w.js") });
+export const calls: typeof fetch = apart.fetch;
+same<typeof isolated.TokenError, typeof TokenError>(true);
+// @ts-expect-error the page has no token
+apart.getToken();
+// @ts-expect-error and none at hand
+apart.peek();
+// @ts-expect-error it has to be asked for
+isolated.createTokenManager({ iam: "https://api.example.com/iam" });
+// @ts-expect-error a function cannot cross into the worker
+isolated.createTokenManager({ iam: "https://api.example.com/iam", isolate: "worker", fetch });
 export { manager, waiting };
 
 // @ts-expect-error the service's address is required

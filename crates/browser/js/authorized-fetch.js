@@ -7,13 +7,8 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** `acquire(api, signal)` gives `{ token, … }`; `renew(refused, signal)` gives the next one after a 401. */
 export function fetchWithToken(settings, { acquire, renew }) {
   return async (input, init) => {
-    const request = typeof Request === "function" && input instanceof Request ? input : undefined;
-    const address = request ? request.url : String(input);
-    const url = parse(address);
-    const api = url && findApi(settings.apis, url);
-    const headers = new Headers(init?.headers ?? request?.headers);
-    // Not one of ours, or the caller brings its own: an ordinary fetch.
-    if (!api || headers.has("authorization")) return settings.fetch(request ?? address, init);
+    const { request, url, api, headers } = read(settings.apis, input, init);
+    if (!api) return settings.fetch(input, init);
 
     const signal = init?.signal ?? request?.signal;
     const redirect = init?.redirect ?? request?.redirect;
@@ -49,6 +44,16 @@ export function fetchWithToken(settings, { acquire, renew }) {
     other.body?.cancel().catch(() => {});
     return answer;
   };
+}
+
+/** What is asked for; `api` is there if a token belongs to it. */
+export function read(apis, input, init) {
+  const request = typeof Request === "function" && input instanceof Request ? input : undefined;
+  const url = parse(request ? request.url : String(input));
+  const headers = new Headers(init?.headers ?? request?.headers);
+  // An `Authorization` of the caller's own is left alone.
+  const api = url && !headers.has("authorization") ? findApi(apis, url) : undefined;
+  return { request, url, api, headers };
 }
 
 /** The address as the platform's fetch would read it; undefined for what it would refuse. */

@@ -13,7 +13,7 @@ export const PROBLEMS = [
   "disposed",
 ];
 
-const TEMPORARY = new Set(["timeout", "network", "unavailable", "throttled", "wasm_failed"]);
+const TEMPORARY = new Set(["timeout", "network", "unavailable", "throttled", "wasm_failed", "worker_failed"]);
 
 const MESSAGES = {
   signed_out: "there is no session: the user has to sign in",

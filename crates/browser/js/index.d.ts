@@ -197,6 +197,8 @@ export type TokenErrorCode =
   | "redirect_refused"
   /** This manager was disposed of. */
   | "disposed"
+  /** With `sessionmint/isolated`: its worker could not be started. Temporary. */
+  | "worker_failed"
   /** This browser has no WebAssembly. */
   | "wasm_missing"
   /** The page's content security policy forbids WebAssembly. */

@@ -4,13 +4,13 @@
 // that leaves it, not in storage, not in wasm memory.
 import { fetchWithToken } from "./authorized-fetch.js";
 import { PROBLEMS, TokenError } from "./errors.js";
+import { NOTICES, createListeners } from "./listeners.js";
 import { readOptions } from "./options.js";
 import { watchPresence } from "./presence.js";
 import { createRequests } from "./requests.js";
 import { createTabs } from "./tabs.js";
 
-/** What the core's numbers mean (`tell`, `cause_code` and `reason_code` in src/lib.rs). */
-const NOTICES = ["signedin", "renewed", "signedout", "degraded", "recovered", "ending"];
+/** What the core's numbers mean (`cause_code` and `reason_code` in src/lib.rs). */
 const CAUSES = ["caller", "ahead", "rejected", "background", "restored", "peer"];
 const REASONS = ["no_session", "session_ended", "logout", "elsewhere"];
 
@@ -20,9 +20,10 @@ const ANSWERED = new Set(["network", "unavailable", "throttled", "not_allowed"])
 /** A timer's longest delay: beyond it browsers fire at once. */
 const LONGEST_DELAY = 0x7fffffff;
 
-/** `loadCore` gives `createCore`, once the wasm module is there. */
-export function createManager(options, loadCore) {
+/** `loadCore` gives `createCore`, once the wasm module is there; `watch` tells the core whether somebody is there. */
+export function createManager(options, loadCore, watch = watchPresence) {
   const settings = readOptions(options);
+  if (options.isolate) throw new TypeError("`isolate` needs sessionmint/isolated");
   const { clock } = settings;
   const requests = createRequests(settings);
 
@@ -34,7 +35,7 @@ export function createManager(options, loadCore) {
   const waiters = new Map();
   /** Mint → how to cancel it. */
   const flights = new Map();
-  const listeners = new Map(NOTICES.map((name) => [name, new Set()]));
+  const { on, emit, clear } = createListeners();
 
   let core;
   let starting;
@@ -167,22 +168,13 @@ export function createManager(options, loadCore) {
     });
   }
 
-  /** Listeners run after the core has returned, in order, and one that throws disturbs no other. */
-  function emit(type, event) {
-    for (const listener of listeners.get(type)) {
-      queueMicrotask(() => {
-        if (listeners.get(type).has(listener)) listener(event);
-      });
-    }
-  }
-
   /** Gives the core; loads it the first time. */
   function ready() {
     starting ??= loadCore().then(
       (createCore) => {
         if (state === "disposed") return;
         core = createCore(host, tabs.open());
-        presence = watchPresence(settings, core, tabs);
+        presence = watch(settings, core, tabs);
         if (leaving) core.loggedOut();
       },
       (error) => {
@@ -303,14 +295,7 @@ export function createManager(options, loadCore) {
       await requests.logout();
     },
 
-    on(type, listener) {
-      const set = listeners.get(type);
-      if (!set) throw new TypeError(`there is no event ${JSON.stringify(type)}; there are ${NOTICES.join(", ")}`);
-      // A function of its own, so that one listener may be added twice and removed once.
-      const entry = (event) => listener(event);
-      set.add(entry);
-      return () => void set.delete(entry);
-    },
+    on,
 
     get state() {
       return state;
@@ -319,7 +304,7 @@ export function createManager(options, loadCore) {
     dispose() {
       if (state === "disposed") return;
       state = "disposed";
-      for (const set of listeners.values()) set.clear();
+      clear();
       presence?.stop();
       tabs.close();
       core?.dispose();

@@ -7,6 +7,7 @@ const read = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
 const readme = read("../README.md");
 const types = read("../js/index.d.ts");
 const slim = read("../js/slim.d.ts");
+const isolated = read("../js/isolated.d.ts");
 const session = read("../js/session.d.ts");
 const testing = read("../js/testing.d.ts");
 const guides = read("../FRAMEWORKS.md");
@@ -35,7 +36,8 @@ const firstColumn = (section) => inTables(readme.split(`\n## ${section}\n`)[1].s
 const codes = [...declaration(types, "type TokenErrorCode").matchAll(/"(\w+)"/g)].map(([, code]) => code);
 
 test("the README has every option, and no other", () => {
-  const options = [...members(types, "TokenManagerOptions"), ...members(slim, "SlimOptions")];
+  const interfaces = [[types, "TokenManagerOptions"], [slim, "SlimOptions"], [isolated, "IsolatedOptions"]];
+  const options = interfaces.flatMap(([source, name]) => members(source, name));
   assert.deepEqual(firstColumn("Options").sort(), options.sort());
 });
 
@@ -58,7 +60,7 @@ test("the README has every error code, and no other, and says which are temporar
 });
 
 test("the types have every code that the package throws", () => {
-  const sources = ["errors", "loader", "compile", "requests", "manager", "authorized-fetch"].map((name) => read(`../js/${name}.js`));
+  const sources = ["errors", "loader", "compile", "requests", "manager", "authorized-fetch", "isolated"].map((name) => read(`../js/${name}.js`));
   const thrown = sources.flatMap((source) => [...source.matchAll(/TokenError\([^)]*?"(\w+)"|^ {2}"?([a-z]+_[a-z_]+)/gm)].map(([, a, b]) => a ?? b));
   assert.ok(thrown.length > codes.length);
   // Between the machine and `auth.fetch`, which answers it with the original response.

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { build } from "esbuild";
 
 await build({
-  entryPoints: ["src/default.js", "src/external.js", "src/slim.js"],
+  entryPoints: ["src/default.js", "src/external.js", "src/slim.js", "src/isolated.js", "src/worker.js"],
   bundle: true,
   minify: true,
   format: "esm",

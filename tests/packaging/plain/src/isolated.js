@@ -1,0 +1,4 @@
+import { createTokenManager } from "sessionmint/isolated";
+import { showIsolated } from "/show.js";
+
+showIsolated(createTokenManager);

@@ -1,0 +1,1 @@
+import "sessionmint/isolated-worker";
