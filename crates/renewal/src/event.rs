@@ -32,6 +32,14 @@ pub enum Event {
         /// Which key.
         key: u32,
     },
+    /// The adapter has sent a mint by itself, before the machine was there, so that the first token of a page waits for
+    /// nothing. It is mint 1, and from here on like any other. Ignored unless it is the first event.
+    MintStarted {
+        /// For which audience and scopes.
+        key: u32,
+        /// Milliseconds since the request was sent.
+        age: u64,
+    },
     /// A mint ended, in whatever way. Ignored unless `seq` is the one in flight.
     MintFinished {
         /// The number from [`Action::Mint`].
