@@ -49,6 +49,8 @@ export function createManager(options, loadCore, watch = watchPresence) {
   let entering;
   /** `logout()` was called before the core was there. */
   let leaving = false;
+  /** When the first mint was sent, if that was before the core was there. */
+  let early;
   /** The answer that is just being handed to the core, in case it says `hold`. */
   let arriving;
   /** Why the last mint failed, for `cause`; and per key why it is not allowed. */
@@ -59,6 +61,12 @@ export function createManager(options, loadCore, watch = watchPresence) {
     keys,
     held,
     core: () => core,
+    led(seq) {
+      if (core) return core.led(seq);
+      if (state !== "unknown") return;
+      early = clock.monotonic();
+      host.mint(seq, 0, 0);
+    },
     idle: () => presence.idle(),
     offered(seq, offer) {
       arriving = offer;
@@ -77,7 +85,10 @@ export function createManager(options, loadCore, watch = watchPresence) {
       const abort = new AbortController();
       flights.set(seq, abort);
       // Later, since the app's own fetch is none of what may run while the core is on the stack.
-      queueMicrotask(async () => minted(seq, key, await requests.mint(keys[key], idleFor, abort.signal)));
+      queueMicrotask(async () => {
+        const answer = await requests.mint(keys[key], idleFor, abort.signal);
+        ready().then(() => minted(seq, key, answer), () => {});
+      });
     },
 
     cancel(seq) {
@@ -175,14 +186,22 @@ export function createManager(options, loadCore, watch = watchPresence) {
         if (state === "disposed") return;
         core = createCore(host, tabs.open());
         presence = watch(settings, core, tabs);
+        if (early) core.started(0, clock.monotonic() - early);
         if (leaving) core.loggedOut();
       },
       (error) => {
-        starting = undefined;
+        starting = early = undefined;
+        host.cancel(1);
         throw error;
       },
     );
     return starting;
+  }
+
+  /** The first mint need not wait for the core, if no other tab can have the token: it becomes the core's mint 1. */
+  function startEarly() {
+    tabs.open();
+    tabs.ask(1, 0, 0);
   }
 
   /** A timer alone does not keep a Node process alive; somebody who waits does. */
@@ -211,6 +230,7 @@ export function createManager(options, loadCore, watch = watchPresence) {
       signal?.addEventListener("abort", leave);
       waiters.set(id, waiter);
       holdProcess();
+      if (!starting && key === 0) startEarly();
       ready()
         .then(() => {
           if (!waiters.has(id)) return;
@@ -290,6 +310,7 @@ export function createManager(options, loadCore, watch = watchPresence) {
       else {
         leaving = true;
         state = "signedout";
+        host.cancel(1);
         ready().catch(() => {});
       }
       await requests.logout();
@@ -307,6 +328,7 @@ export function createManager(options, loadCore, watch = watchPresence) {
       clear();
       presence?.stop();
       tabs.close();
+      for (const seq of flights.keys()) host.cancel(seq);
       core?.dispose();
       core?.free();
       core = undefined;

@@ -15,10 +15,10 @@ const WORTH = 1000;
 
 /**
  * Nothing happens before `open()`.
- * @param {object} local this tab: `keys` and `held` by key, `core()`, `idle()` in milliseconds,
- * `offered(seq, offer)` for another tab's token
+ * @param {object} local this tab: `keys` and `held` by key, `core()`, `idle()` in milliseconds, `led(seq)` for who need
+ * not ask any longer, `offered(seq, offer)` for another tab's token
  */
-export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, held, core, idle, offered }) {
+export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, held, core, led, idle, offered }) {
   // With the version of the messages: tabs that speak another one are on another channel.
   const name = `sessionmint1:${iam}#${clientId}`;
   /** Whether tokens are handed over; else it is only said who signs in and out. */
@@ -33,6 +33,8 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
 
   let channel;
   let me;
+  /** Releases the lock that says that this tab is here. */
+  let leave;
   /** The session, as far as it is known: a random name of the sign-in, and from the last token its id and user. */
   let epoch = null;
   let sid = null;
@@ -69,19 +71,20 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     const named = name + label(flight.key);
     const live = () => flights.get(seq) === flight;
     let granted = false;
-    let queued = false;
     const decided = () => {
       if (!live()) return undefined;
       granted = true;
       // While somebody's word is out to hand a token over, nothing is to be minted.
-      if (queued && !flight.taking) core().led(seq);
+      if (flight.queued && !flight.taking) led(seq);
       return new Promise((done) => (locks[flight.key] = done));
     };
     navigator.locks.request(named, { signal: flight.leave.signal }, decided).catch(() => {});
     // `ifAvailable` would tell as well, but a refusal by it keeps a page out of Firefox's back/forward cache for ever.
-    const { pending } = await navigator.locks.query();
-    queued = !granted && live() && pending.some((other) => other.name === named);
-    if (queued) core().behind(seq);
+    const { held: taken, pending } = await navigator.locks.query();
+    flight.queued = !granted && live() && pending.some((other) => other.name === named);
+    if (flight.queued) core()?.behind(seq);
+    const alone = taken.filter((other) => other.name === name).length < 2;
+    if (granted && live() && alone) led(seq);
   }
 
   /** Ends an ask or a mint; the lock stays for a moment after a mint that was answered. */
@@ -101,7 +104,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
 
     ask(message) {
       const { after, age } = message;
-      if (age < Infinity) core().peerInput(age);
+      if (age < Infinity) core()?.peerInput(age);
       const key = find(message.key);
       if (held[key]?.ends - WORTH > after) have(key);
       else if (of(message.key).some(([, flight]) => flight.minting)) minting(key);
@@ -165,9 +168,10 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     /** Whether there may be others from now on. */
     open() {
       // Where a process may serve several users (a server) nothing calls itself a secure context.
-      if (channel || !tabs || !globalThis.isSecureContext) return false;
+      if (channel || !tabs || !globalThis.isSecureContext) return channel !== undefined;
+      let opened;
       try {
-        channel = new BroadcastChannel(name);
+        channel = opened = new BroadcastChannel(name);
       } catch {
         return false;
       }
@@ -179,6 +183,8 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
           // Not one of ours: any script of the origin may say anything here.
         }
       };
+      const stay = () => channel === opened && new Promise((done) => (leave = done));
+      navigator.locks?.request(name, { mode: "shared" }, stay).catch(() => {});
       return true;
     },
 
@@ -186,15 +192,21 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     close() {
       channel?.close();
       channel = undefined;
+      leave?.();
       for (const seq of flights.keys()) end(seq);
       locks.forEach((_, key) => release(key));
       turn(null, user);
     },
 
+    /** Asked before there is a core, only the locks are asked, until the core asks the same. */
     ask(seq, key, after) {
       if (!channel || !share) return;
-      start(seq, key, after);
-      post("ask", { key: label(key), after, age: idle() });
+      const known = flights.get(seq);
+      if (known?.key !== key) {
+        end(seq);
+        start(seq, key, after);
+      } else if (known.queued) core().behind(seq);
+      if (core()) post("ask", { key: label(key), after, age: idle() });
     },
 
     mint(seq, key) {

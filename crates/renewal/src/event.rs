@@ -78,7 +78,8 @@ pub enum Event {
 /// than delay a mint for a moment, or end what this tab holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// Nobody else mints: this tab has the lock of mint `seq`'s key, at once or after its turn came.
+    /// Nobody else can come up with a token: this tab has the lock of mint `seq`'s key, and either had to wait for its turn
+    /// or is the only tab.
     Led {
         /// The number from [`Action::Ask`].
         seq: u32,

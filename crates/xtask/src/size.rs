@@ -20,7 +20,7 @@ const ENTRIES: [(&str, &str, bool, usize); 5] = [
         "sessionmint/slim, without the module",
         "slim.js",
         false,
-        8_500,
+        9_000,
     ),
     (
         "sessionmint/isolated, the page",
