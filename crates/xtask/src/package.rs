@@ -70,7 +70,8 @@ fn assemble(module: &Path, source: &Path) -> Result<()> {
     let optimised = pkg.join("sessionmint.wasm");
     let names = optimise(&work.join(format!("{CRATE}_bg.wasm")), &optimised)?;
     let bindings = std::fs::read_to_string(work.join(format!("{CRATE}.js")))?;
-    std::fs::write(pkg.join("bindings.js"), names.shorten(&bindings)?)?;
+    let bindings = names.shorten(&with_one_start(&bindings)?)?;
+    std::fs::write(pkg.join("bindings.js"), bindings)?;
     std::fs::write(pkg.join("inline.js"), inline(&std::fs::read(&optimised)?)?)?;
     copy_folder(&source.join("js"), &pkg)?;
     for file in ["package.json", "README.md", "FRAMEWORKS.md"] {
@@ -102,6 +103,26 @@ fn optimise(input: &Path, output: &Path) -> Result<Names> {
         .context("the optimised module does not compile")?;
     serde_json::from_str(&names).context("wasm-opt did not tell the new names")
 }
+
+/// The bindings with one way to start instead of wasm-bindgen's three, which take modules in every form.
+fn with_one_start(bindings: &str) -> Result<String> {
+    let (calls, _) = bindings
+        .split_once("let wasmModule, wasmInstance, wasm;")
+        .context("wasm-bindgen starts a module in another way than it did")?;
+    Ok(format!("{calls}{START}"))
+}
+
+const START: &str = "\
+let wasm;
+
+export function initSync({ module } = {}) {
+    if (wasm === undefined) {
+        wasm = new WebAssembly.Instance(module, __wbg_get_imports()).exports;
+        wasm.__wbindgen_start();
+    }
+    return wasm;
+}
+";
 
 /// What wasm-opt renamed at the module's border: names and hashes are a twentieth of the package, and no minifier may
 /// touch them.
