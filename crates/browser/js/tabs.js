@@ -15,8 +15,8 @@ const WORTH = 1000;
 
 /**
  * Nothing happens before `open()`.
- * @param {object} local this tab: `keys` and `held` by key, `core()`, `idle()` in milliseconds, `led(seq)` for who need
- * not ask any longer, `offered(seq, offer)` for another tab's token
+ * @param {object} local this tab: `keys` and `held` by key, `core()`, `idle()` in milliseconds, `led(seq)` for who is
+ * alone, `offered(seq, offer)` for another tab's token
  */
 export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, held, core, led, idle, offered }) {
   // With the version of the messages: tabs that speak another one are on another channel.
@@ -75,7 +75,8 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
       if (!live()) return undefined;
       granted = true;
       // While somebody's word is out to hand a token over, nothing is to be minted.
-      if (flight.queued && !flight.taking) led(seq);
+      if (flight.queued && !flight.taking) core()?.led(seq);
+      flight.queued = false;
       return new Promise((done) => (locks[flight.key] = done));
     };
     navigator.locks.request(named, { signal: flight.leave.signal }, decided).catch(() => {});

@@ -88,6 +88,21 @@ test("of tabs that start together one mints", async () => {
   assert.equal(service.mints, 1);
 });
 
+test("a tab whose turn comes before its core mints nothing by itself: the first one has a token by then", async () => {
+  const first = createManager({ iam: service.iam }, load);
+  opened.push(first);
+  const auth = slow();
+  const tokens = [first.getToken(), auth.getToken()];
+  assert.equal(await tokens[0], "token-1");
+  // The lock outlives the mint by a second.
+  await until(() => browser.held.size === 1 && [...browser.held.values()][0].queue.length === 0);
+  await settle();
+  assert.equal(service.mints, 1);
+  gate.open();
+  assert.equal(await tokens[1], "token-1");
+  assert.equal(service.mints, 1);
+});
+
 for (const [name, prepare, options] of [
   ["without locks", () => (browser.locks = undefined), {}],
   ["of an app that keeps to itself", () => {}, { tabs: false }],
