@@ -39,9 +39,12 @@ beforeEach(async () => {
   const page = await context.newPage();
   await page.goto(ui);
   await page.evaluate(manager, api);
+  const from = iam.log.lines.length;
   await page.evaluate(login, { user: iam.user, password: PASSWORD });
   // A browser with a session, and no tab that knows of it.
   await page.close();
+  // The log is written after the answer.
+  await iam.log.line(/outcome="?minted/, { from });
   proxy.seen.length = 0;
 });
 
