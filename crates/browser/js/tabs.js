@@ -84,7 +84,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     const { held: taken, pending } = await navigator.locks.query();
     flight.queued = !granted && live() && pending.some((other) => other.name === named);
     if (flight.queued) core()?.behind(seq);
-    const alone = taken.filter((other) => other.name === name).length < 2;
+    const alone = leave && taken.filter((other) => other.name === name).length < 2;
     if (granted && live() && alone) led(seq);
   }
 
@@ -185,7 +185,8 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
         }
       };
       const stay = () => channel === opened && new Promise((done) => (leave = done));
-      navigator.locks?.request(name, { mode: "shared" }, stay).catch(() => {});
+      // A worker hears too late that its page is left: a lock of its would keep that out of Firefox's back/forward cache.
+      if (!globalThis.WorkerGlobalScope) navigator.locks?.request(name, { mode: "shared" }, stay).catch(() => {});
       return true;
     },
 
@@ -193,7 +194,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     close() {
       channel?.close();
       channel = undefined;
-      leave?.();
+      leave = leave?.();
       for (const seq of flights.keys()) end(seq);
       locks.forEach((_, key) => release(key));
       turn(null, user);
