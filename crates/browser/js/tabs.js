@@ -79,9 +79,10 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
       flight.queued = false;
       return new Promise((done) => (locks[flight.key] = done));
     };
-    navigator.locks.request(named, { signal: flight.leave.signal }, decided).catch(() => {});
+    const all = locksHere();
+    all.request(named, { signal: flight.leave.signal }, decided).catch(() => {});
     // `ifAvailable` would tell as well, but a refusal by it keeps a page out of Firefox's back/forward cache for ever.
-    const { held: taken, pending } = await navigator.locks.query();
+    const { held: taken, pending } = await all.query();
     flight.queued = !granted && live() && pending.some((other) => other.name === named);
     if (flight.queued) core()?.behind(seq);
     const alone = leave && taken.filter((other) => other.name === name).length < 2;
@@ -185,8 +186,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
         }
       };
       const stay = () => channel === opened && new Promise((done) => (leave = done));
-      // A worker hears too late that its page is left: a lock of its would keep that out of Firefox's back/forward cache.
-      if (!globalThis.WorkerGlobalScope) navigator.locks?.request(name, { mode: "shared" }, stay).catch(() => {});
+      locksHere()?.request(name, { mode: "shared" }, stay).catch(() => {});
       return true;
     },
 
@@ -236,6 +236,11 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
       if (what <= SIGNED_IN) turn(next, entering);
     },
   };
+}
+
+/** None in a worker: it hears too late that its page is left, and would keep that out of Firefox's back/forward cache. */
+function locksHere() {
+  return globalThis.WorkerGlobalScope ? undefined : navigator.locks;
 }
 
 /** Session and user of a token, as far as it can be read. */
