@@ -2,7 +2,7 @@
 import { load } from "./inlined.js";
 import { NOTICES } from "./listeners.js";
 import { createManager } from "./manager.js";
-import { packError, packResponse } from "./wire.js";
+import { packError, packResponse, unpackRequest } from "./wire.js";
 
 /** Call → how to abort it. */
 const aborts = new Map();
@@ -36,7 +36,8 @@ async function call(id, what, argument) {
     let value;
     let transfer;
     if (what === "fetch") {
-      const response = await auth.fetch(argument.url, { ...argument.init, signal: abort.signal });
+      const [url, init] = unpackRequest(argument);
+      const response = await auth.fetch(url, { ...init, signal: abort.signal });
       ({ data: value, transfer, sent } = await packResponse(response));
     } else {
       value = (await auth[what]({ ...argument, signal: abort.signal })) ?? true;

@@ -98,7 +98,7 @@ export function createTokenManager(options) {
     async fetch(input, init) {
       if (!read(settings.apis, input, init).api) return settings.fetch(input, init);
       const request = new Request(input, init);
-      const answer = await call("fetch", await packRequest(request), init?.signal ?? input?.signal);
+      const answer = await call("fetch", await packRequest(request, init?.body), init?.signal ?? input?.signal);
       return unpackResponse(answer);
     },
 

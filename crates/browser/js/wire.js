@@ -7,15 +7,31 @@ const PARTS = ["method", "mode", "credentials", "cache", "redirect", "referrerPo
 /** Statuses whose responses have no body, not even an empty one. */
 const BODILESS = new Set([204, 205, 304]);
 
-/** The request as data. Its body is read to the end, so a stream goes out as a whole and can be sent again. */
-export async function packRequest(request) {
+/**
+ * The request as data, `given` being the body that it was made with, where that is known. The body is read to the end, so
+ * a stream goes out as a whole and can be sent again.
+ */
+export async function packRequest(request, given) {
   const init = Object.fromEntries(PARTS.map((part) => [part, request[part]]));
   init.headers = [...request.headers];
   // By default it would be the worker's script.
   init.referrer = request.referrer === "about:client" ? location.href : request.referrer;
+  // WebKit reads no file back out of a form. Made anew it has another boundary, which the header is to name.
+  if (given instanceof FormData) {
+    init.headers = init.headers.filter(([name]) => name !== "content-type");
+    return { url: request.url, init, form: [...given] };
+  }
   const body = await request.blob();
   if (body.size > 0) init.body = body;
   return { url: request.url, init };
+}
+
+/** What of {@link packRequest} goes into `fetch`. */
+export function unpackRequest({ url, init, form }) {
+  if (!form) return [url, init];
+  const body = new FormData();
+  for (const [name, value] of form) body.append(name, value);
+  return [url, { ...init, body }];
 }
 
 /** The response as data, what of it is transferred, and `sent`, which settles once all of its body has gone over. */
