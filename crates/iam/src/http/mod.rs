@@ -73,12 +73,7 @@ pub fn paths(app: &Arc<App>) -> Vec<String> {
 pub fn router(app: Arc<App>) -> Router {
     routes(&app)
         .router
-        .fallback(not_found)
-        .layer(
-            ServiceBuilder::new()
-                .map_response(headers::secure)
-                .layer(CatchPanicLayer::custom(panicked)),
-        )
+        .fallback(async || headers::secure(not_found().await.into_response()))
         .with_state(app)
 }
 
