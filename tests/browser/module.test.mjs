@@ -60,6 +60,17 @@ test("c136_a_thousand_callers_share_one_mint_without_a_preflight", async () => {
   assert.equal(proxy.count("OPTIONS", TOKEN), 0);
 });
 
+test("the machine is the one that these tests are for", async () => {
+  const scripts = await page.evaluate(async (api) => {
+    const { createTokenManager } = await import("/pkg/index.js");
+    const auth = createTokenManager({ iam: `${api}/iam` });
+    await auth.getToken();
+    auth.dispose();
+    return performance.getEntriesByType("resource").map((entry) => entry.name);
+  }, api);
+  assert.equal(scripts.includes(`${ui}/pkg/fallback.js`), process.env.WASM === "forbidden");
+});
+
 test("c013_the_pages_of_these_tests_are_same_site_with_the_api", async () => {
   await page.evaluate(async (api) => {
     const { createTokenManager } = await import("/pkg/index.js");

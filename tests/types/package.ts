@@ -1,6 +1,7 @@
 // The npm package's types, used as an app would use them. Compiled only.
 import { createTokenManager, TokenError, type TokenErrorCode, type TokenManager, type User } from "../../crates/browser/pkg/index.js";
 import * as external from "../../crates/browser/pkg/external.js";
+import * as compat from "../../crates/browser/pkg/compat.js";
 import * as isolated from "../../crates/browser/pkg/isolated.js";
 import * as slim from "../../crates/browser/pkg/slim.js";
 import type { WasmSource } from "../../crates/browser/pkg/slim.js";
@@ -63,12 +64,15 @@ try {
 external.createTokenManager({ iam: "https://api.example.com/iam" }) satisfies TokenManager;
 same<typeof external.TokenError, typeof TokenError>(true);
 same<typeof slim.TokenError, typeof TokenError>(true);
+compat.createTokenManager({ iam: "https://api.example.com/iam" }) satisfies TokenManager;
+same<typeof compat.TokenError, typeof TokenError>(true);
 declare const bytes: Uint8Array<ArrayBuffer>;
 for (const wasm of ["/a.wasm", new URL("https://a.example.com/a.wasm"), new Response(), bytes, bytes.buffer, new WebAssembly.Module(bytes)]) {
   slim.createTokenManager({ iam: "https://api.example.com/iam", wasm });
   slim.createTokenManager({ iam: "https://api.example.com/iam", wasm: () => wasm });
 }
 const manager: TokenManager = slim.createTokenManager({ iam: "https://api.example.com/iam", wasm: () => fetch("/a.wasm") });
+slim.createTokenManager({ iam: "https://api.example.com/iam", wasm: "/a.wasm", fallback: () => import("../../crates/browser/pkg/fallback.js") });
 // @ts-expect-error it has to be told where the module is
 slim.createTokenManager({ iam: "https://api.example.com/iam" });
 // @ts-expect-error only the slim entry asks for the module

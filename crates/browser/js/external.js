@@ -6,7 +6,10 @@ import { createManager } from "./manager.js";
 
 export { TokenError } from "./errors.js";
 
-const load = loader(() => compileFrom(new URL("./sessionmint.wasm", import.meta.url)));
+const load = loader(
+  () => compileFrom(new URL("./sessionmint.wasm", import.meta.url)),
+  () => import("./fallback.js"),
+);
 
 export function createTokenManager(options) {
   return createManager(options, load);

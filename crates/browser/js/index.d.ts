@@ -199,9 +199,9 @@ export type TokenErrorCode =
   | "disposed"
   /** With `sessionmint/isolated`: its worker could not be started. Temporary. */
   | "worker_failed"
-  /** This browser has no WebAssembly. */
+  /** This browser has no WebAssembly, and what stands in for it could not be loaded. Temporary if there is such a thing. */
   | "wasm_missing"
-  /** The page's content security policy forbids WebAssembly. */
+  /** The page's content security policy forbids WebAssembly, and what stands in for it could not be loaded. Likewise. */
   | "wasm_blocked_by_csp"
   /** The server has no WebAssembly module at that address. */
   | "wasm_not_found"

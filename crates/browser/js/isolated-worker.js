@@ -1,8 +1,12 @@
 // The worker's half of `sessionmint/isolated`: an ordinary token manager, for the page that started this worker.
-import { load } from "./inlined.js";
+import { compile } from "./inlined.js";
 import { NOTICES } from "./listeners.js";
+import { loader } from "./loader.js";
 import { createManager } from "./manager.js";
 import { packError, packResponse, unpackRequest } from "./wire.js";
+
+// Without a fallback: a bundler would have to split the worker's script for it.
+const load = loader(compile);
 
 /** Call → how to abort it. */
 const aborts = new Map();

@@ -14,7 +14,16 @@ export interface SlimOptions extends TokenManagerOptions {
    * load that failed, the next call asks a function again; a `Response` can be read only once.
    */
   wasm: WasmSource | Promise<WasmSource> | (() => WasmSource | Promise<WasmSource>);
+
+  /**
+   * What runs where there is no WebAssembly or the page's policy forbids it: `() => import("sessionmint/fallback")`, of the
+   * same version of the package. Default: nothing; then such a page gets `wasm_missing` or `wasm_blocked_by_csp`.
+   */
+  fallback?: () => Promise<Fallback>;
 }
 
 /** A compiled module, its address, its bytes, or the answer of a `fetch`. */
 export type WasmSource = WebAssembly.Module | string | URL | BufferSource | Response;
+
+/** What `import("sessionmint/fallback")` gives. */
+export type Fallback = typeof import("./fallback.js");

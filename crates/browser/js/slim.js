@@ -8,6 +8,6 @@ export { TokenError } from "./errors.js";
 export function createTokenManager(options) {
   const wasm = options?.wasm;
   if (wasm === undefined || wasm === null) throw new TypeError("`wasm` is required: the module, its address, bytes or response");
-  const load = loader(async () => compileAny(await (typeof wasm === "function" ? wasm() : wasm)));
+  const load = loader(async () => compileAny(await (typeof wasm === "function" ? wasm() : wasm)), options.fallback);
   return createManager(options, load);
 }

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { createTokenManager } from "../pkg/index.js";
-import { load } from "../pkg/inlined.js";
+import { compile } from "../pkg/inlined.js";
+import { loader } from "../pkg/loader.js";
 import { createManager } from "../pkg/manager.js";
 import { codeOf, pagesOfOneBrowser, startService, until } from "./support.mjs";
 
+const load = loader(compile);
 let browser, service, gate, opened;
 
 beforeEach(async () => {

@@ -3,14 +3,16 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { machine } from "./support.mjs";
 
 const run = promisify(execFile);
-const pkg = new URL("../pkg/", import.meta.url);
+const local = (name) => JSON.stringify(new URL(name, import.meta.url));
 
 test("a thousand managers leave no memory, no timer and no listener behind", async () => {
   const source = `
-    import { initSync } from ${JSON.stringify(new URL("bindings.js", pkg))};
-    import { createTokenManager } from ${JSON.stringify(new URL("index.js", pkg))};
+    import { initSync } from ${JSON.stringify(machine)};
+    import { createTokenManager } from ${local("../pkg/index.js")};
+    import { memoryOf } from ${local("support.mjs")};
     const answer = JSON.stringify({ access_token: "t", token_type: "Bearer", expires_in: 300, scope: "", session_expires_in: 900 });
     const fetch = async () => new Response(answer);
     const outer = new AbortController();
@@ -43,8 +45,7 @@ test("a thousand managers leave no memory, no timer and no listener behind", asy
       for (let round = 0; round < count; round++) await cycle();
       // What finalizers free is free after a turn.
       for (let turn = 0; turn < 3; turn++) { gc(); await new Promise((resolve) => setTimeout(resolve)); }
-      const memory = Object.values(initSync()).find((value) => value instanceof WebAssembly.Memory);
-      return { heap: process.memoryUsage().heapUsed, wasm: memory.buffer.byteLength };
+      return { heap: process.memoryUsage().heapUsed, machine: memoryOf(initSync).byteLength };
     }
     await cycles(500);
     await cycles(1000);
@@ -55,7 +56,7 @@ test("a thousand managers leave no memory, no timer and no listener behind", asy
   const { stdout } = await run(process.execPath, ["--expose-gc", "--input-type=module", "-e", source], { timeout: 60_000 });
   const { marks, ...left } = JSON.parse(stdout);
   assert.deepEqual(left, { timers: 0, listeners: 0 });
-  assert.equal(marks.at(-1).wasm, marks[0].wasm);
+  assert.equal(marks.at(-1).machine, marks[0].machine);
   // The engine's own heap breathes; a manager that stays would take kilobytes.
   const least = (some) => Math.min(...some.map(({ heap }) => heap));
   const each = (least(marks.slice(3)) - least(marks.slice(0, 3))) / 1500;

@@ -1,5 +1,7 @@
 // The fake service of `sessionmint/testing` and an API on one port of this machine, and what tests need besides.
+import { execFile } from "node:child_process";
 import http from "node:http";
+import { promisify } from "node:util";
 import { bodyOf, forward } from "../../../tests/harness/forward.mjs";
 import { createFakeIam } from "../pkg/testing.js";
 
@@ -46,6 +48,24 @@ export async function startService() {
     return new Promise((resolve) => server.close(resolve));
   };
   return service;
+}
+
+/** Where `initSync` is that gives what the machine exports: its bindings, or what stands in for them without WebAssembly. */
+export const machine = new URL(`../pkg/${globalThis.WebAssembly ? "bindings" : "fallback"}.js`, import.meta.url);
+
+/** The bytes that the machine of `initSync` works with; it has to be loaded already. */
+export function memoryOf(initSync) {
+  return Object.values(initSync()).find((value) => value.buffer instanceof ArrayBuffer).buffer;
+}
+
+/** The address of a file of the package, as a string literal for `script`. */
+export const pkg = (name) => JSON.stringify(new URL(`../pkg/${name}`, import.meta.url));
+
+/** Runs a script with the package in a process of its own, which must end by itself; gives what it printed. */
+export async function script(source, iam = "https://api.example.com/iam") {
+  const text = `import { createTokenManager } from ${pkg("index.js")}; const iam = ${JSON.stringify(iam)}; ${source}`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", text], { timeout: 20_000 });
+  return stdout.trim();
 }
 
 /** Waits for something that another side of a socket does. */

@@ -7,6 +7,7 @@ mod bench;
 mod debian;
 mod demo;
 mod dist;
+mod fallback;
 mod fresh;
 mod mutants;
 mod npm;

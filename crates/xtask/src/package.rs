@@ -1,4 +1,4 @@
-//! The npm package: wasm → bindings → wasm-opt → `crates/browser/pkg`, and the tarball.
+//! The npm package: wasm → bindings → wasm-opt → `crates/browser/pkg`, the fallback without wasm, and the tarball.
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,20 @@ use base64::Engine as _;
 use serde::Deserialize;
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::{fresh, npm, sh, wasm};
+use crate::{fallback, fresh, npm, sh, wasm};
 
-const CRATE: &str = "sessionmint_browser";
+pub(crate) const CRATE: &str = "sessionmint_browser";
 /// The npm packages that build and weigh it.
 pub(crate) const TOOLS: &str = "crates/xtask/npm";
+
+/// What rustc uses beyond the first version of WebAssembly, other than reference types.
+pub(crate) const FEATURES: [&str; 5] = [
+    "--mvp-features",
+    "--enable-mutable-globals",
+    "--enable-sign-ext",
+    "--enable-bulk-memory",
+    "--enable-nontrapping-float-to-int",
+];
 
 /// Where the package is laid out: what `npm publish` would take.
 pub(crate) fn folder() -> PathBuf {
@@ -32,6 +41,7 @@ pub(crate) fn build() -> Result<()> {
         source.join("README.md"),
         source.join("FRAMEWORKS.md"),
         sh::root().join("crates/xtask/src/package.rs"),
+        sh::root().join("crates/xtask/src/fallback.rs"),
     ];
     fresh::unless("package", &inputs, &[folder().join("package.json")], || {
         sh::step("assembling the npm package");
@@ -59,21 +69,16 @@ fn assemble(module: &Path, source: &Path) -> Result<()> {
         }
         std::fs::create_dir_all(folder)?;
     }
-    Bindgen::new()
-        .input_path(module)
-        .out_name(CRATE)
-        .web(true)?
-        .typescript(false)
-        .omit_default_module_path(true)
-        .generate(&work)
-        .context("wasm-bindgen could not make the bindings")?;
+    bind(module, &work)?;
     let optimised = pkg.join("sessionmint.wasm");
     let names = optimise(&work.join(format!("{CRATE}_bg.wasm")), &optimised)?;
     let bindings = std::fs::read_to_string(work.join(format!("{CRATE}.js")))?;
     let bindings = names.shorten(&with_one_start(&bindings)?)?;
     std::fs::write(pkg.join("bindings.js"), bindings)?;
     std::fs::write(pkg.join("inline.js"), inline(&std::fs::read(&optimised)?)?)?;
-    copy_folder(&source.join("js"), &pkg)?;
+    let glue = source.join("js");
+    fallback::build(&work, &glue, &pkg.join("fallback.js"))?;
+    copy_folder(&glue, &pkg)?;
     for file in ["package.json", "README.md", "FRAMEWORKS.md"] {
         std::fs::copy(source.join(file), pkg.join(file))
             .with_context(|| format!("crates/browser/{file}"))?;
@@ -84,11 +89,50 @@ fn assemble(module: &Path, source: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the bindings of a module as rustc made it, and the module that goes with them, in `folder`.
+///
+/// The module says that it has reference types, since rustc makes all modules so. Only numbers cross its border: without
+/// them it needs no table of references, which each app would load and `wasm2js` would refuse.
+fn bind(module: &Path, folder: &Path) -> Result<()> {
+    let (bare, plain) = (folder.join("bare.wasm"), folder.join("plain.wasm"));
+    // What a module says of its features overrules the command line, so that goes first.
+    wasm_opt(module, &bare, &[&["-g", "-q", "--strip-target-features"]])?;
+    wasm_opt(
+        &bare,
+        &plain,
+        &[&FEATURES, &["-g", "-q", "--emit-target-features"]],
+    )?;
+    Bindgen::new()
+        .input_path(plain)
+        .out_name(CRATE)
+        .web(true)?
+        .typescript(false)
+        .omit_default_module_path(true)
+        .generate(folder)
+        .context("wasm-bindgen could not make the bindings")
+}
+
+/// Runs `wasm-opt` with these options.
+pub(crate) fn wasm_opt(input: &Path, output: &Path, options: &[&[&str]]) -> Result<()> {
+    let mut command = sh::cmd("node", [tool("wasm-opt")]);
+    sh::run(
+        command
+            .args(options.concat())
+            .arg(input)
+            .arg("-o")
+            .arg(output),
+    )
+}
+
+/// One of the npm packages' programs.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    sh::root().join(TOOLS).join("node_modules/.bin").join(name)
+}
+
 /// Shrinks the module with exactly the features that rustc emitted (wasm-opt reads them from the module), and lets an
 /// engine compile the result, so that a module no browser takes never leaves this machine.
 fn optimise(input: &Path, output: &Path) -> Result<Names> {
-    let tool = sh::root().join(TOOLS).join("node_modules/.bin/wasm-opt");
-    let mut optimise = sh::cmd("node", [tool.as_os_str()]);
+    let mut optimise = sh::cmd("node", [tool("wasm-opt")]);
     optimise.args([
         "-Oz",
         "--strip-debug",

@@ -1,6 +1,7 @@
 // Mints a token through each entry, then ends by itself.
 import { readFile } from "node:fs/promises";
 import { createTokenManager, TokenError } from "sessionmint";
+import * as compat from "sessionmint/compat";
 import * as external from "sessionmint/external";
 import * as slim from "sessionmint/slim";
 
@@ -10,4 +11,5 @@ const wasm = () => readFile(new URL(import.meta.resolve("sessionmint/sessionmint
 console.log(await createTokenManager({ iam }).getToken());
 console.log(await external.createTokenManager({ iam }).getToken());
 console.log(await slim.createTokenManager({ iam, wasm }).getToken());
-console.log(external.TokenError === TokenError && slim.TokenError === TokenError);
+console.log(await compat.createTokenManager({ iam }).getToken());
+console.log([external, slim, compat].every((entry) => entry.TokenError === TokenError));

@@ -5,7 +5,7 @@ import { nodeResolve } from "@rollup/plugin-node-resolve";
 const wasm = createRequire(import.meta.url).resolve("sessionmint/sessionmint.wasm");
 
 export default {
-  input: ["src/default.js", "src/external.js", "src/slim.js", "src/isolated.js", "src/worker.js"],
+  input: ["src/default.js", "src/external.js", "src/slim.js", "src/compat.js", "src/isolated.js", "src/worker.js"],
   output: { dir: "dist" },
   plugins: [
     nodeResolve({ browser: true }),

@@ -1,3 +1,3 @@
 export default {
-  build: { rollupOptions: { input: ["index.html", "external.html", "slim.html", "isolated.html"] } },
+  build: { rollupOptions: { input: ["index.html", "external.html", "slim.html", "compat.html", "isolated.html"] } },
 };

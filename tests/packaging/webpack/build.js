@@ -2,7 +2,7 @@ import webpack from "webpack";
 
 const config = {
   mode: "production",
-  entry: { default: "./src/default.js", external: "./src/external.js", slim: "./src/slim.js", isolated: "./src/isolated.js" },
+  entry: { default: "./src/default.js", external: "./src/external.js", slim: "./src/slim.js", compat: "./src/compat.js", isolated: "./src/isolated.js" },
 };
 
 webpack(config, (error, stats) => {

@@ -32,6 +32,10 @@ pub(super) fn all() -> Vec<Suite> {
             run: package_node,
         },
         Suite {
+            name: "npm package: behaviour in Node, without WebAssembly",
+            run: package_node_without_wasm,
+        },
+        Suite {
             name: "npm package: in real projects",
             run: package_projects,
         },
@@ -62,6 +66,14 @@ pub(super) fn all() -> Vec<Suite> {
         Suite {
             name: "browsers: WebKit",
             run: webkit,
+        },
+        Suite {
+            name: "browsers: Chromium, without WebAssembly",
+            run: chromium_without_wasm,
+        },
+        Suite {
+            name: "browsers: Firefox, without WebAssembly",
+            run: firefox_without_wasm,
         },
     ]
 }
@@ -102,7 +114,16 @@ fn package_size() -> Result<Counts> {
 
 fn package_node() -> Result<Counts> {
     package::build()?;
-    node("crates/browser", "test", None)
+    let mut counts = node("crates/browser", "test", &[])?;
+    counts += node("crates/browser", "test/machines", &[])?;
+    Ok(counts)
+}
+
+/// The same tests on what stands in for WebAssembly.
+fn package_node_without_wasm() -> Result<Counts> {
+    package::build()?;
+    let preload = Path::new("--import=./test/without-wasm.mjs");
+    node("crates/browser", "test", &[("NODE_OPTIONS", preload)])
 }
 
 fn package_projects() -> Result<Counts> {
@@ -110,7 +131,7 @@ fn package_projects() -> Result<Counts> {
     npm::install("tests")?;
     npm::install("tests/packaging")?;
     debian::browsers()?;
-    node("tests", "packaging", Some(("TARBALL", &tarball)))
+    node("tests", "packaging", &[("TARBALL", &tarball)])
 }
 
 fn package_adapters() -> Result<Counts> {
@@ -127,7 +148,7 @@ fn app() -> Result<Counts> {
     let www = sh::root().join("www");
     sh::run(&mut npm::npm(&www, ["run", "--silent", "typecheck"]))?;
     let mut counts = Counts::success();
-    counts += node("www", "test", None)?;
+    counts += node("www", "test", &[])?;
     Ok(counts)
 }
 
@@ -138,7 +159,7 @@ fn service() -> Result<Counts> {
     debian::openssl()?;
     debian::slowhttptest()?;
     let python = python()?;
-    node("tests", "service", Some(("PYTHON", &python)))
+    node("tests", "service", &[("PYTHON", &python)])
 }
 
 /// What each engine shows is written in the tests, and listed for people.
@@ -150,24 +171,41 @@ fn engines() -> Result<Counts> {
 }
 
 fn chromium() -> Result<Counts> {
-    browser("chromium")
+    browser("browser", &[("BROWSER", Path::new("chromium"))])
 }
 
 fn firefox() -> Result<Counts> {
-    browser("firefox")
+    browser("browser", &[("BROWSER", Path::new("firefox"))])
 }
 
 fn webkit() -> Result<Counts> {
     debian::webkit()?;
     debian::openssl()?;
-    browser("webkit")
+    browser("browser", &[("BROWSER", Path::new("webkit"))])
 }
 
-fn browser(name: &str) -> Result<Counts> {
+fn chromium_without_wasm() -> Result<Counts> {
+    without_wasm("chromium")
+}
+
+fn firefox_without_wasm() -> Result<Counts> {
+    without_wasm("firefox")
+}
+
+/// The package against the real service, on pages whose policy forbids WebAssembly.
+fn without_wasm(name: &str) -> Result<Counts> {
+    let variables = [("BROWSER", name), ("WASM", "forbidden")];
+    browser(
+        "browser/module.test.mjs",
+        &variables.map(|(variable, value)| (variable, Path::new(value))),
+    )
+}
+
+fn browser(tests: &str, variables: &[(&str, &Path)]) -> Result<Counts> {
     demo::build()?;
     npm::install("tests")?;
     debian::browsers()?;
-    node("tests", "browser", Some(("BROWSER", Path::new(name))))
+    node("tests", tests, variables)
 }
 
 /// A Python with the JOSE libraries that check our tokens, in a folder of its own.
@@ -197,15 +235,20 @@ pub(super) fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Runs the `*.test.mjs` files in `tests` of `folder`, one after the other, with one more variable if given. Shows the
-/// output of a failed run.
-fn node(folder: &str, tests: &str, variable: Option<(&str, &Path)>) -> Result<Counts> {
+/// Runs `tests` of `folder`, one file or the `*.test.mjs` files of a folder one after the other, with more `variables`. Shows
+/// the output of a failed run.
+fn node(folder: &str, tests: &str, variables: &[(&str, &Path)]) -> Result<Counts> {
     let folder = sh::root().join(folder);
+    let tests = folder.join(tests);
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder.join(tests))? {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(".test.mjs") {
-            files.push(path);
+    if tests.is_file() {
+        files.push(tests);
+    } else {
+        for entry in std::fs::read_dir(tests)? {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with(".test.mjs") {
+                files.push(path);
+            }
         }
     }
     files.sort();
@@ -217,7 +260,7 @@ fn node(folder: &str, tests: &str, variable: Option<(&str, &Path)>) -> Result<Co
         .args(&files)
         .current_dir(&folder)
         .env("XTASK_TARGET", sh::target());
-    command.envs(variable);
+    command.envs(variables.iter().copied());
     let output = sh::output(&mut command)?;
     let text = String::from_utf8_lossy(&output.stdout);
     let counts = Counts::of_node(&text);

@@ -2,4 +2,4 @@ import { createTokenManager } from "sessionmint/slim";
 import wasm from "sessionmint/sessionmint.wasm";
 import { show } from "../../show.js";
 
-show(createTokenManager, { wasm });
+show(createTokenManager, { wasm, fallback: () => import("sessionmint/fallback") });

@@ -1,4 +1,4 @@
 import { createTokenManager } from "sessionmint/slim";
 import { show } from "/show.js";
 
-show(createTokenManager, { wasm: "/node_modules/sessionmint/sessionmint.wasm" });
+show(createTokenManager, { wasm: "/node_modules/sessionmint/sessionmint.wasm", fallback: () => import("sessionmint/fallback") });

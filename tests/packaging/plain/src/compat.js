@@ -1,0 +1,4 @@
+import { createTokenManager } from "sessionmint/compat";
+import { show } from "/show.js";
+
+show(createTokenManager);
