@@ -139,7 +139,7 @@ fn package_adapters() -> Result<Counts> {
     npm::install("tests")?;
     npm::install("tests/adapters")?;
     debian::browsers()?;
-    node("tests", "adapters", Some(("TARBALL", &tarball)))
+    node("tests", "adapters", &[("TARBALL", &tarball)])
 }
 
 fn app() -> Result<Counts> {
