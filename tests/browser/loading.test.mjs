@@ -1,10 +1,10 @@
-// How the machine comes into a page: the wasm module or what stands in for it, each entry, and each way in which that fails
-// told apart.
+// How the machine comes into a page: the wasm module or what stands in for it, and each way in which that fails told apart.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "../harness/behaviour.mjs";
-import { engine, launch } from "../harness/browser.mjs";
+import { launch } from "../harness/browser.mjs";
+import { engine } from "../harness/engine.mjs";
 import { startFakeIam } from "../harness/fake-iam.mjs";
 import { startSite } from "../harness/site.mjs";
 
