@@ -94,10 +94,11 @@ for (const entry of ENTRIES) {
     assert.equal(fetched(FALLBACK), 0);
   });
 
-  test(`${entry}: a token where the policy forbids WebAssembly, for one report`, async () => {
+  test(`${entry}: a token where the policy forbids WebAssembly, for at most one report`, async () => {
     site.scripts = FORBIDDEN;
     assert.deepEqual(await ask(entry, { fallback: true, times: 3 }), Array(3).fill({ token: true }));
-    assert.deepEqual(await violations(), ["wasm-eval"]);
+    // WebKit refuses without a report.
+    assert.deepEqual(await violations(), engine === "webkit" ? [] : ["wasm-eval"]);
     assert.equal(fetched(FALLBACK), 1);
   });
 
@@ -116,7 +117,7 @@ for (const entry of ENTRIES) {
     // The slim entry has none to be fetched here.
     assert.deepEqual({ code, temporary }, { code: "wasm_blocked_by_csp", temporary: entry !== "slim" });
     assert.match(message, /'wasm-unsafe-eval'/);
-    assert.match(cause, entry === "slim" ? /^CompileError: / : /^TypeError: .*dynamically imported module/);
+    assert.match(cause, entry === "slim" ? /^CompileError: / : /^TypeError: .*(dynamically imported module|Importing a module)/);
   });
 
   test(`${entry}: without the fallback, a browser without WebAssembly is told`, async () => {
