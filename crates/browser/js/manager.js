@@ -328,7 +328,7 @@ export function createManager(options, loadCore, watch = watchPresence) {
       clear();
       presence?.stop();
       tabs.close();
-      for (const seq of flights.keys()) host.cancel(seq);
+      host.cancel(1);
       core?.dispose();
       core?.free();
       core = undefined;

@@ -85,8 +85,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     const { held: taken, pending } = await all.query();
     flight.queued = !granted && live() && pending.some((other) => other.name === named);
     if (flight.queued) core()?.behind(seq);
-    const alone = leave && taken.filter((other) => other.name === name).length < 2;
-    if (granted && live() && alone) led(seq);
+    if (granted && live() && leave && taken.filter((other) => other.name === name).length < 2) led(seq);
   }
 
   /** Ends an ask or a mint; the lock stays for a moment after a mint that was answered. */

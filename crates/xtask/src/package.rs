@@ -150,21 +150,19 @@ fn optimise(input: &Path, output: &Path) -> Result<Names> {
 
 /// The bindings with one way to start instead of wasm-bindgen's three, which take modules in every form.
 fn with_one_start(bindings: &str) -> Result<String> {
-    let (calls, _) = bindings
-        .split_once("let wasmModule, wasmInstance, wasm;")
-        .context("wasm-bindgen starts a module in another way than it did")?;
-    Ok(format!("{calls}{START}"))
+    match bindings.split_once("let wasmModule, wasmInstance, wasm;") {
+        Some((calls, starts)) if !starts.contains("__wbindgen_start") => {
+            Ok(format!("{calls}{START}"))
+        }
+        _ => bail!("wasm-bindgen starts a module in another way than it did"),
+    }
 }
 
 const START: &str = "\
 let wasm;
 
-export function initSync({ module } = {}) {
-    if (wasm === undefined) {
-        wasm = new WebAssembly.Instance(module, __wbg_get_imports()).exports;
-        wasm.__wbindgen_start();
-    }
-    return wasm;
+export function initSync(init) {
+    return (wasm ??= new WebAssembly.Instance(init.module, __wbg_get_imports()).exports);
 }
 ";
 
