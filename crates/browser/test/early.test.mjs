@@ -7,7 +7,7 @@ import { loader } from "../pkg/loader.js";
 import { createManager } from "../pkg/manager.js";
 import { codeOf, pagesOfOneBrowser, startService, until } from "./support.mjs";
 
-const load = loader(compile);
+const load = loader(compile, () => import("../pkg/fallback.js"));
 let browser, service, gate, opened;
 
 beforeEach(async () => {

@@ -78,7 +78,7 @@ function live(create, names, seed) {
 }
 
 test("it is the same machine: a thousand lives, event by event, with the same questions, answers and actions", async () => {
-  bindings.initSync({ module: await (await import("node:fs/promises")).readFile(new URL("../../pkg/sessionmint.wasm", import.meta.url)) });
+  bindings.initSync({ module: new WebAssembly.Module(await (await import("node:fs/promises")).readFile(new URL("../../pkg/sessionmint.wasm", import.meta.url))) });
   const instead = await load();
   const nothing = { clock: { monotonic: () => 0, now: () => 0 }, act() {} };
   const probe = createCore(new Proxy(nothing, { get: (known, name) => known[name] ?? (() => {}) }), false);
