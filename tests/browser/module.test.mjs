@@ -84,6 +84,32 @@ test("c013_the_pages_of_these_tests_are_same_site_with_the_api", async () => {
   assert.match(headers.cookie, /^__Host-Http-sid=[\w-]{43}$/, "and the Strict cookie comes along");
 });
 
+for (const [name, wait, expected] of [["has_just_done_something", 0, /^[01]$/], ["did_something_a_while_ago", 2500, /^[2-9]$/]]) {
+  test(`c017_a_renewal_says_that_the_user_${name}_however_much_the_app_calls`, async () => {
+    await page.evaluate(async (api) => {
+      const { createTokenManager } = await import("/pkg/index.js");
+      window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+      await auth.getToken();
+    }, api);
+    await page.press("a");
+    await page.evaluate(async (wait) => {
+      for (const end = Date.now() + wait; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100))) await auth.getToken();
+    }, wait);
+    const idle = [];
+    proxy.fault = (request) => {
+      if (request.url === TOKEN) request.on("data", (chunk) => idle.push(new URLSearchParams(String(chunk)).get("idle_for")));
+      return false;
+    };
+    await page.evaluate(async (api) => {
+      await fetch(`${api}/refuse-what-came-so-far`);
+      await auth.fetch(`${api}/guarded`);
+      auth.dispose();
+    }, api);
+    assert.equal(idle.length, 1);
+    assert.match(idle[0], expected);
+  });
+}
+
 test("20 parallel 401s cause one renewal and 20 retries", async () => {
   const statuses = await page.evaluate(async (api) => {
     const { createTokenManager } = await import("/pkg/index.js");
