@@ -24,7 +24,6 @@ const EVENTS = [
   "offered", // seq, end by the wall clock, milliseconds that it lives in all, end of the session by the wall clock
   "peerInput", // milliseconds since
   "heard", // what another tab announced, problem, milliseconds, whether the user who signed in is the same
-  "started", // key, milliseconds since mint 1 was sent
   "created", // whether there may be other tabs
   "freed",
 ];

@@ -8,6 +8,9 @@ import { packError, packResponse, unpackRequest } from "./wire.js";
 // Without a fallback: a bundler would have to split the worker's script for it.
 const load = loader(compile);
 
+/** Milliseconds between the last of a body and the end of the worker: what was just handed over can be lost with its sender. */
+const LINGER = 1000;
+
 /** Call → how to abort it. */
 const aborts = new Map();
 let auth;
@@ -58,7 +61,7 @@ async function call(id, what, argument) {
 
 /** After `dispose()` the worker lives as long as there are bodies to hand over. */
 function end() {
-  if (auth.state === "disposed" && aborts.size === 0) close();
+  if (auth.state === "disposed" && aborts.size === 0) setTimeout(close, LINGER);
 }
 
 onmessage = ({ data }) => {

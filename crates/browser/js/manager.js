@@ -49,8 +49,6 @@ export function createManager(options, loadCore, watch = watchPresence) {
   let entering;
   /** `logout()` was called before the core was there. */
   let leaving = false;
-  /** When the first mint was sent, if that was before the core was there. */
-  let early;
   /** The answer that is just being handed to the core, in case it says `hold`. */
   let arriving;
   /** Why the last mint failed, for `cause`; and per key why it is not allowed. */
@@ -61,12 +59,6 @@ export function createManager(options, loadCore, watch = watchPresence) {
     keys,
     held,
     core: () => core,
-    led(seq) {
-      if (core) return core.led(seq);
-      if (state !== "unknown") return;
-      early = clock.monotonic();
-      host.mint(seq, 0, 0);
-    },
     idle: () => presence.idle(),
     offered(seq, offer) {
       arriving = offer;
@@ -85,10 +77,7 @@ export function createManager(options, loadCore, watch = watchPresence) {
       const abort = new AbortController();
       flights.set(seq, abort);
       // Later, since the app's own fetch is none of what may run while the core is on the stack.
-      queueMicrotask(async () => {
-        const answer = await requests.mint(keys[key], idleFor, abort.signal);
-        ready().then(() => minted(seq, key, answer), () => {});
-      });
+      queueMicrotask(async () => minted(seq, key, await requests.mint(keys[key], idleFor, abort.signal)));
     },
 
     cancel(seq) {
@@ -186,22 +175,14 @@ export function createManager(options, loadCore, watch = watchPresence) {
         if (state === "disposed") return;
         core = createCore(host, tabs.open());
         presence = watch(settings, core, tabs);
-        if (early) core.started(0, clock.monotonic() - early);
         if (leaving) core.loggedOut();
       },
       (error) => {
-        starting = early = undefined;
-        host.cancel(1);
+        starting = undefined;
         throw error;
       },
     );
     return starting;
-  }
-
-  /** The first mint need not wait for the core, if no other tab can have the token: it becomes the core's mint 1. */
-  function startEarly() {
-    tabs.open();
-    tabs.ask(1, 0, 0);
   }
 
   /** A timer alone does not keep a Node process alive; somebody who waits does. */
@@ -230,7 +211,6 @@ export function createManager(options, loadCore, watch = watchPresence) {
       signal?.addEventListener("abort", leave);
       waiters.set(id, waiter);
       holdProcess();
-      if (!starting && key === 0) startEarly();
       ready()
         .then(() => {
           if (!waiters.has(id)) return;
@@ -310,7 +290,6 @@ export function createManager(options, loadCore, watch = watchPresence) {
       else {
         leaving = true;
         state = "signedout";
-        host.cancel(1);
         ready().catch(() => {});
       }
       await requests.logout();
@@ -328,7 +307,6 @@ export function createManager(options, loadCore, watch = watchPresence) {
       clear();
       presence?.stop();
       tabs.close();
-      host.cancel(1);
       core?.dispose();
       core?.free();
       core = undefined;

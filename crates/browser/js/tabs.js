@@ -15,10 +15,10 @@ const WORTH = 1000;
 
 /**
  * Nothing happens before `open()`.
- * @param {object} local this tab: `keys` and `held` by key, `core()`, `idle()` in milliseconds, `led(seq)` for who is
- * alone, `offered(seq, offer)` for another tab's token
+ * @param {object} local this tab: `keys` and `held` by key, `core()`, `idle()` in milliseconds,
+ * `offered(seq, offer)` for another tab's token
  */
-export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, held, core, led, idle, offered }) {
+export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, held, core, idle, offered }) {
   // With the version of the messages: tabs that speak another one are on another channel.
   const name = `sessionmint1:${iam}#${clientId}`;
   /** Whether tokens are handed over; else it is only said who signs in and out. */
@@ -33,8 +33,6 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
 
   let channel;
   let me;
-  /** Releases the lock that says that this tab is here. */
-  let leave;
   /** The session, as far as it is known: a random name of the sign-in, and from the last token its id and user. */
   let epoch = null;
   let sid = null;
@@ -75,17 +73,16 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
       if (!live()) return undefined;
       granted = true;
       // While somebody's word is out to hand a token over, nothing is to be minted.
-      if (flight.queued && !flight.taking) core()?.led(seq);
+      if (flight.queued && !flight.taking) core().led(seq);
       flight.queued = false;
       return new Promise((done) => (locks[flight.key] = done));
     };
     const all = locksHere();
     all.request(named, { signal: flight.leave.signal }, decided).catch(() => {});
     // `ifAvailable` would tell as well, but a refusal by it keeps a page out of Firefox's back/forward cache for ever.
-    const { held: taken, pending } = await all.query();
+    const { pending } = await all.query();
     flight.queued = !granted && live() && pending.some((other) => other.name === named);
-    if (flight.queued) core()?.behind(seq);
-    if (granted && live() && leave && taken.filter((other) => other.name === name).length < 2) led(seq);
+    if (flight.queued) core().behind(seq);
   }
 
   /** Ends an ask or a mint; the lock stays for a moment after a mint that was answered. */
@@ -105,7 +102,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
 
     ask(message) {
       const { after, age } = message;
-      if (age < Infinity) core()?.peerInput(age);
+      if (age < Infinity) core().peerInput(age);
       const key = find(message.key);
       if (held[key]?.ends - WORTH > after) have(key);
       else if (of(message.key).some(([, flight]) => flight.minting)) minting(key);
@@ -169,10 +166,9 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     /** Whether there may be others from now on. */
     open() {
       // Where a process may serve several users (a server) nothing calls itself a secure context.
-      if (channel || !tabs || !globalThis.isSecureContext) return channel !== undefined;
-      let opened;
+      if (channel || !tabs || !globalThis.isSecureContext) return false;
       try {
-        channel = opened = new BroadcastChannel(name);
+        channel = new BroadcastChannel(name);
       } catch {
         return false;
       }
@@ -184,8 +180,6 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
           // Not one of ours: any script of the origin may say anything here.
         }
       };
-      const stay = () => channel === opened && new Promise((done) => (leave = done));
-      locksHere()?.request(name, { mode: "shared" }, stay).catch(() => {});
       return true;
     },
 
@@ -193,21 +187,15 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     close() {
       channel?.close();
       channel = undefined;
-      leave = leave?.();
       for (const seq of flights.keys()) end(seq);
       locks.forEach((_, key) => release(key));
       turn(null, user);
     },
 
-    /** Asked before there is a core, only the locks are asked, until the core asks the same. */
     ask(seq, key, after) {
       if (!channel || !share) return;
-      const known = flights.get(seq);
-      if (known?.key !== key) {
-        end(seq);
-        start(seq, key, after);
-      } else if (known.queued) core().behind(seq);
-      if (core()) post("ask", { key: label(key), after, age: idle() });
+      start(seq, key, after);
+      post("ask", { key: label(key), after, age: idle() });
     },
 
     mint(seq, key) {

@@ -75,8 +75,8 @@ fn decide(host: u32, kind: u32, [a, b, c, d]: [f64; 4], now: Now) -> Option<Vec<
 }
 
 /// The two events that are none to a machine.
-const CREATED: u32 = 21;
-const FREED: u32 = 22;
+const CREATED: u32 = 20;
+const FREED: u32 = 21;
 
 /// What the numbers from JavaScript mean. None are negative; nonsense becomes 0 or the largest number.
 fn event(kind: u32, a: f64, b: f64, c: f64, d: f64) -> Option<Event> {
@@ -125,10 +125,6 @@ fn event(kind: u32, a: f64, b: f64, c: f64, d: f64) -> Option<Event> {
         }),
         18 => Event::Peer(Peer::Input { age: millis(a) }),
         19 => Event::Peer(heard(x, y, c, d > 0.0)?),
-        20 => Event::MintStarted {
-            key: x,
-            age: millis(b),
-        },
         _ => return None,
     })
 }

@@ -67,7 +67,6 @@ function tab(options) {
     keys: one.keys,
     held: one.held,
     core: () => core,
-    led: (seq) => core.led(seq),
     idle: () => one.age,
     offered(seq, offer) {
       one.calls.push(["offered", seq, offer]);
@@ -129,34 +128,21 @@ test("who has several tabs to choose from takes from one", async () => {
   assert.equal(spy.types().filter((type) => type === "give").length, 1);
 });
 
-test("a tab that is alone makes no keys: it asks, and is told at once to mint", async () => {
+test("a tab that is alone makes no keys: it asks, and that is all", async () => {
   const { generateKey } = crypto.subtle;
   crypto.subtle.generateKey = () => assert.fail("a key was made");
   try {
     const one = tab();
     one.tabs.ask(1, 0, 0);
-    await until(() => one.count("led") === 1);
+    await until(() => browser.held.size === 1);
     one.tabs.mint(1, 0);
     one.minted(1, 0);
     await until(() => spy.heard.length === 3);
     assert.deepEqual(spy.types(), ["ask", "minting", "have"]);
-    assert.deepEqual(one.calls, [["led", 1]]);
+    assert.deepEqual(one.calls, []);
   } finally {
     crypto.subtle.generateKey = generateKey;
   }
-});
-
-test("a tab beside others is not told to mint at once, though nobody mints, until they are gone", async () => {
-  const [one, two] = [tab(), tab()];
-  one.tabs.ask(1, 0, 0);
-  await quiet();
-  assert.equal(one.count("led"), 0);
-  assert.ok(browser.held.has(`${NAME}[null,null]`) || browser.held.size === 1, "it has the lock");
-  one.tabs.end(1);
-  two.tabs.close();
-  await quiet();
-  one.tabs.ask(2, 0, 0);
-  await until(() => one.count("led") === 1);
 });
 
 test("a token that ends no later than the one in hand, or within a second, is not offered, nor one of another key", async () => {
