@@ -51,7 +51,7 @@ const SATURATING: [(&str, &str, &str, &str); 2] = [
     ),
 ];
 
-/// Writes `output`, from the module and the bindings that [`package::bind`] made in `bound`, and the package's glue.
+/// Writes `output`, from the module and the bindings that `package::bind` made in `bound`, and the package's glue.
 pub(crate) fn build(bound: &Path, glue: &Path, output: &Path) -> Result<()> {
     let work = sh::target().join("xtask/fallback");
     if work.exists() {
