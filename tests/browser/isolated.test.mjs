@@ -1,33 +1,17 @@
 // `sessionmint/isolated`: the token lives in a worker. The page calls APIs as ever and never has it.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "../harness/behaviour.mjs";
-import { launch } from "../harness/browser.mjs";
-import { origin } from "../harness/engine.mjs";
-import { startPages } from "../harness/pages.mjs";
-import { freePort } from "../harness/ports.mjs";
-import { startProxy } from "../harness/proxy.mjs";
-import { PASSWORD, startIam } from "../harness/stack.mjs";
+import { leaveAndComeBack, startBare, TOKEN, waitFor } from "../harness/bare.mjs";
+import { PASSWORD } from "../harness/stack.mjs";
 
-const TOKEN = "/iam/oauth/token";
-
-let pages, iam, proxy, browser, context, page;
-let ui, api;
+let bare, ui, api, iam, proxy, browser, context, page;
 
 before(async () => {
-  const apiPort = await freePort();
-  pages = await startPages();
-  ui = pages.origin;
-  api = origin("api", apiPort);
-  iam = await startIam({ issuer: `${api}/iam`, origin: ui, resource: api });
-  proxy = await startProxy({ upstream: iam.url, port: apiPort, answer: service });
-  browser = await launch();
+  bare = await startBare({ answer: service });
+  ({ ui, api, iam, proxy, browser } = bare);
 });
 
-after(async () => {
-  await browser?.close();
-  await Promise.all([proxy?.stop(), pages?.stop()]);
-  await iam?.stop();
-});
+after(() => bare?.stop());
 
 beforeEach(async () => {
   await context?.close();
@@ -193,15 +177,19 @@ test("every kind of body arrives, also with the retry after a 401", async () => 
 });
 
 test("a call that is given up ends at once", async () => {
-  const names = await page.evaluate(async (api) => {
-    const name = (error) => error.name ?? error;
-    const early = await auth.fetch(`${api}/svc/hello`, { signal: AbortSignal.abort() }).catch(name);
-    const hanging = new AbortController();
-    const waits = auth.fetch(`${api}/svc/hang`, { signal: hanging.signal }).catch(name);
-    setTimeout(() => hanging.abort("my reason"), 100);
-    return [early, await waits];
+  const early = await page.evaluate(async (api) => {
+    const early = await auth.fetch(`${api}/svc/hello`, { signal: AbortSignal.abort() }).catch(({ name }) => name);
+    window.abort = new AbortController();
+    window.hanging = auth.fetch(`${api}/svc/hang`, { signal: abort.signal }).catch((reason) => reason);
+    return early;
   }, api);
-  assert.deepEqual(names, ["AbortError", "my reason"]);
+  assert.equal(early, "AbortError");
+  await waitFor(() => received.some(({ url }) => url === "/svc/hang"));
+  const reason = await page.evaluate(() => {
+    abort.abort("my reason");
+    return hanging;
+  });
+  assert.equal(reason, "my reason");
 });
 
 test("a call that is given up while its answer comes in breaks the answer off", cannotStream, async () => {
@@ -279,17 +267,12 @@ test("c141_back_from_the_cache_after_a_sign_out_no_token_is_sent_from_the_worker
   await page.evaluate((api) => auth.fetch(`${api}/svc/echo`), api);
   const other = await context.newPage();
   await other.goto(ui);
-  await page.evaluate(() => {
-    addEventListener("pageshow", (event) => (window.persisted = event.persisted));
-    location.href = "/elsewhere";
+  const back = await leaveAndComeBack(page, async () => {
+    await other.evaluate(start, api);
+    await other.evaluate(() => auth.logout());
+    received.length = 0;
   });
-  await page.until(() => location.pathname === "/elsewhere" && document.readyState === "complete");
-  await other.evaluate(start, api);
-  await other.evaluate(() => auth.logout());
-  received.length = 0;
-  await page.evaluate(() => history.back());
-  await page.until(() => window.persisted !== undefined);
-  assert.equal(await page.evaluate(() => window.persisted), true);
+  assert.equal(back.persisted, true);
   const code = await page.evaluate((api) => auth.fetch(`${api}/svc/echo`).catch((error) => error.code), api);
   assert.equal(code, "signed_out");
   assert.deepEqual(received, []);

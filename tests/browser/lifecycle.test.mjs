@@ -1,33 +1,17 @@
 // Pages that stand still: the back/forward cache and frozen tabs, with a sign-out in another tab meanwhile.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "../harness/behaviour.mjs";
-import { launch } from "../harness/browser.mjs";
-import { origin } from "../harness/engine.mjs";
-import { startPages } from "../harness/pages.mjs";
-import { freePort } from "../harness/ports.mjs";
-import { startProxy } from "../harness/proxy.mjs";
-import { PASSWORD, startIam } from "../harness/stack.mjs";
+import { leaveAndComeBack, startBare, TOKEN } from "../harness/bare.mjs";
+import { PASSWORD } from "../harness/stack.mjs";
 
-const TOKEN = "/iam/oauth/token";
-
-let pages, iam, proxy, browser, context, tab, other;
-let ui, api;
+let bare, ui, api, iam, proxy, browser, context, tab, other;
 
 before(async () => {
-  const apiPort = await freePort();
-  pages = await startPages();
-  ui = pages.origin;
-  api = origin("api", apiPort);
-  iam = await startIam({ issuer: `${api}/iam`, origin: ui, resource: api });
-  proxy = await startProxy({ upstream: iam.url, port: apiPort, answer: service });
-  browser = await launch();
+  bare = await startBare({ answer: service });
+  ({ ui, api, iam, proxy, browser } = bare);
 });
 
-after(async () => {
-  await browser?.close();
-  await Promise.all([proxy?.stop(), pages?.stop()]);
-  await iam?.stop();
-});
+after(() => bare?.stop());
 
 beforeEach(async () => {
   await context?.close();
@@ -44,22 +28,6 @@ beforeEach(async () => {
   await tab.evaluate(() => window.auth.getToken());
   proxy.seen.length = 0;
 });
-
-/** Leaves the page by a link and comes back by the browser's button; says whether the cache kept it. */
-async function leaveAndComeBack(page, meanwhile) {
-  await page.evaluate(() => {
-    window.addEventListener("pageshow", (event) => {
-      window.back = { persisted: event.persisted, token: window.auth.peek() !== undefined };
-    });
-    // Not before the driver has heard the end of this: WebKit's would wait for ever.
-    setTimeout(() => (location.href = "/elsewhere"), 100);
-  });
-  await page.until(() => location.pathname === "/elsewhere" && document.readyState === "complete");
-  await meanwhile();
-  await page.evaluate(() => void setTimeout(() => history.back(), 100));
-  await page.until(() => window.back !== undefined);
-  return page.evaluate(() => window.back);
-}
 
 test("c141_back_from_the_cache_after_a_sign_out_no_token_is_sent_and_the_app_is_told", async () => {
   const back = await leaveAndComeBack(tab, () => other.evaluate(() => window.auth.logout()));

@@ -1,37 +1,25 @@
 // The npm package on a bare page, against the real service behind a recording proxy that can make the network fail.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "../harness/behaviour.mjs";
-import { launch } from "../harness/browser.mjs";
+import { startBare, TOKEN, waitFor } from "../harness/bare.mjs";
 import { origin, scheme } from "../harness/engine.mjs";
-import { startPages } from "../harness/pages.mjs";
-import { freePort } from "../harness/ports.mjs";
 import { startProxy } from "../harness/proxy.mjs";
-import { PASSWORD, startIam } from "../harness/stack.mjs";
+import { PASSWORD } from "../harness/stack.mjs";
 
-let pages, iam, proxy, foreign, browser, context, page;
-let ui, api;
+let bare, pages, ui, api, iam, proxy, foreign, browser, context, page;
 
 before(async () => {
-  const apiPort = await freePort();
-  pages = await startPages();
-  ui = pages.origin;
-  api = origin("api", apiPort);
   // Tokens of 10 s, so that expiry can be waited for.
-  iam = await startIam({ issuer: `${api}/iam`, origin: ui, resource: api, client: ["--ttl", "10"] });
+  bare = await startBare({ client: ["--ttl", "10"], answer: api_ });
+  ({ pages, ui, api, iam, proxy, browser } = bare);
   foreign = await startProxy({ upstream: "http://127.0.0.1:9", answer: echo });
-  proxy = await startProxy({ upstream: iam.url, port: apiPort, answer: api_ });
-  browser = await launch();
   context = await browser.newContext();
   page = await context.newPage();
   await page.goto(ui);
   await page.evaluate(login, { api, user: iam.user, password: PASSWORD });
 });
 
-after(async () => {
-  await browser?.close();
-  await Promise.all([proxy?.stop(), foreign?.stop(), pages?.stop()]);
-  await iam?.stop();
-});
+after(() => Promise.all([bare?.stop(), foreign?.stop()]));
 
 beforeEach(async () => {
   proxy.fault = undefined;
@@ -40,8 +28,6 @@ beforeEach(async () => {
   proxy.seen.length = 0;
   foreign.seen.length = 0;
 });
-
-const TOKEN = "/iam/oauth/token";
 
 test("c136_a_thousand_callers_share_one_mint_without_a_preflight", async () => {
   const [before, from] = [iam.mints(), iam.log.lines.length];
@@ -428,12 +414,4 @@ function echo(request, response) {
   response.writeHead(200, cors(request));
   response.end("hello from elsewhere");
   return true;
-}
-
-async function waitFor(condition) {
-  const end = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error("it did not happen within 10 s");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

@@ -2,36 +2,21 @@
 // one ends it in all.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "../harness/behaviour.mjs";
-import { launch } from "../harness/browser.mjs";
-import { origin } from "../harness/engine.mjs";
-import { startPages } from "../harness/pages.mjs";
-import { freePort } from "../harness/ports.mjs";
-import { startProxy } from "../harness/proxy.mjs";
-import { PASSWORD, startIam } from "../harness/stack.mjs";
+import { startBare, TOKEN, waitFor } from "../harness/bare.mjs";
+import { PASSWORD } from "../harness/stack.mjs";
 
-const TOKEN = "/iam/oauth/token";
 const TTL = 10;
 
-let pages, iam, proxy, browser, context;
-let ui, api;
+let bare, ui, api, iam, proxy, browser, context;
 
 before(async () => {
-  const apiPort = await freePort();
-  pages = await startPages();
-  ui = pages.origin;
-  api = origin("api", apiPort);
   // Tokens of a few seconds, so that renewals can be waited for.
-  iam = await startIam({ issuer: `${api}/iam`, origin: ui, resource: api, client: ["--ttl", String(TTL)] });
+  bare = await startBare({ client: ["--ttl", String(TTL)] });
+  ({ ui, api, iam, proxy, browser } = bare);
   iam.addUser("bob");
-  proxy = await startProxy({ upstream: iam.url, port: apiPort });
-  browser = await launch();
 });
 
-after(async () => {
-  await browser?.close();
-  await Promise.all([proxy?.stop(), pages?.stop()]);
-  await iam?.stop();
-});
+after(() => bare?.stop());
 
 beforeEach(async () => {
   proxy.fault = undefined;
@@ -367,12 +352,4 @@ function login({ user, password }) {
 
 function subject() {
   return JSON.parse(atob(window.auth.peek().split(".")[1])).sub;
-}
-
-async function waitFor(condition) {
-  const end = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`it did not happen within 10 s: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

@@ -69,20 +69,20 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     const named = name + label(flight.key);
     const live = () => flights.get(seq) === flight;
     let granted = false;
+    let queued = false;
     const decided = () => {
       if (!live()) return undefined;
       granted = true;
       // While somebody's word is out to hand a token over, nothing is to be minted.
-      if (flight.queued && !flight.taking) core().led(seq);
-      flight.queued = false;
+      if (queued && !flight.taking) core().led(seq);
       return new Promise((done) => (locks[flight.key] = done));
     };
-    const all = locksHere();
-    all.request(named, { signal: flight.leave.signal }, decided).catch(() => {});
+    const lockManager = locksHere();
+    lockManager.request(named, { signal: flight.leave.signal }, decided).catch(() => {});
     // `ifAvailable` would tell as well, but a refusal by it keeps a page out of Firefox's back/forward cache for ever.
-    const { pending } = await all.query();
-    flight.queued = !granted && live() && pending.some((other) => other.name === named);
-    if (flight.queued) core().behind(seq);
+    const { pending } = await lockManager.query();
+    queued = !granted && live() && pending.some((other) => other.name === named);
+    if (queued) core().behind(seq);
   }
 
   /** Ends an ask or a mint; the lock stays for a moment after a mint that was answered. */

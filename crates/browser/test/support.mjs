@@ -87,26 +87,20 @@ export function codeOf(promise) {
 
 /**
  * Makes this process look like pages of one browser to the package: a secure context, an origin, Web Locks. `held` has
- * the names of exclusive locks that somebody holds, `named` all that were ever asked for; `shared` has who holds shared
- * ones; `locks` may be set to something else.
+ * the names of locks that somebody holds, `named` all that were ever asked for; `locks` may be set to something else.
  */
 export function pagesOfOneBrowser() {
   const before = Object.getOwnPropertyDescriptors(globalThis);
   const held = new Map();
-  const shared = new Set();
-  const browser = { held, shared, named: [], locks: { request, query } };
+  const browser = { held, named: [], locks: { request, query } };
 
   async function query() {
     // As in a browser the answer comes later, in the order of the requests.
     await new Promise(setImmediate);
-    return {
-      held: [...[...held].map(([name]) => ({ name })), ...shared],
-      pending: [...held].flatMap(([name, { queue }]) => queue.map(() => ({ name }))),
-    };
+    return { pending: [...held].flatMap(([name, { queue }]) => queue.map(() => ({ name }))) };
   }
 
-  function request(name, { signal, mode }, callback) {
-    if (mode === "shared") return share({ name }, callback);
+  function request(name, { signal }, callback) {
     browser.named.push(name);
     return new Promise((resolve, reject) => {
       const entry = { grant };
@@ -136,14 +130,6 @@ export function pagesOfOneBrowser() {
         });
       });
     });
-  }
-
-  /** Nothing ever asks for the same name exclusively, so nobody waits. */
-  async function share(lock, callback) {
-    await new Promise(setImmediate);
-    shared.add(lock);
-    await callback(lock);
-    shared.delete(lock);
   }
 
   const page = {

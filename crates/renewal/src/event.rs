@@ -32,14 +32,6 @@ pub enum Event {
         /// Which key.
         key: u32,
     },
-    /// The adapter has sent a mint by itself, before the machine was there, so that the first token of a page waits for
-    /// nothing. It is mint 1, and from here on like any other. Ignored unless it is the first event.
-    MintStarted {
-        /// For which audience and scopes.
-        key: u32,
-        /// Milliseconds since the request was sent.
-        age: u64,
-    },
     /// A mint ended, in whatever way. Ignored unless `seq` is the one in flight.
     MintFinished {
         /// The number from [`Action::Mint`].
@@ -78,8 +70,7 @@ pub enum Event {
 /// than delay a mint for a moment, or end what this tab holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// Nobody else can come up with a token: this tab has the lock of mint `seq`'s key, and either had to wait for its turn
-    /// or is the only tab.
+    /// Nobody else mints: this tab has the lock of mint `seq`'s key, at once or after its turn came.
     Led {
         /// The number from [`Action::Ask`].
         seq: u32,

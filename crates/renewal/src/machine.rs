@@ -157,7 +157,6 @@ impl Machine {
                     key.asked = true;
                 }
             }
-            Event::MintStarted { key, age } => self.started(key, age, now),
             Event::MintFinished { seq, outcome } => self.finish(seq, outcome, now, out),
             Event::TimerFired => {}
             Event::Input => {
@@ -301,23 +300,6 @@ impl Machine {
             // One service's refusal takes the token from nobody else: it stays in hand until its replacement is here.
             Some(_) | None => self.waiters.push(waiter),
         }
-    }
-
-    fn started(&mut self, key: u32, age: u64, now: Now) {
-        if self.last_seq > 0 || self.phase != Phase::Unknown || !self.keys.is_empty() {
-            return;
-        }
-        self.last_seq = 1;
-        self.keys.push(Key {
-            flight: Some(Flight {
-                seq: 1,
-                started: now.clocks().before(age),
-                attention: self.attention,
-                cause: Cause::Caller,
-                asking: None,
-            }),
-            ..Key::new(key)
-        });
     }
 
     fn finish(&mut self, seq: u32, outcome: Outcome, now: Now, out: &mut Vec<Action>) {

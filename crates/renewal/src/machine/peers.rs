@@ -15,8 +15,10 @@ impl Machine {
         }
         match peer {
             Peer::Led { seq } => {
+                // Granted at once it says only that nobody mints; somebody may still have a token.
                 if let Some((key, _)) = self.flight(seq)
                     && let Some(asking) = key.flight.as_mut().and_then(|f| f.asking.as_mut())
+                    && asking.follows_until.is_some()
                 {
                     asking.until = now.mono;
                 }

@@ -9,6 +9,11 @@ fn other_tabs_are_asked_first_and_for_a_moment_only() {
     let mut tab = Tab::with_peers();
     let actions = tab.want(1);
     assert_eq!((asks(&actions), mints(&actions)), (vec![(1, 0)], vec![]));
+    assert_eq!(
+        mints(&tab.hear(Peer::Led { seq: 1 })),
+        [],
+        "somebody may have one"
+    );
     assert_eq!(mints(&tab.tick(rules::OFFER_WAIT - 1)), []);
     assert_eq!(mints(&tab.tick(1)), [1]);
     assert!(tab.minted(1, 300).contains(&answer(1)));
@@ -21,6 +26,7 @@ fn a_page_that_was_held_up_listens_once_more_but_not_for_ever() {
     for _ in 0..rules::OFFER_AGAIN {
         let late = rules::OFFER_WAIT + rules::OFFER_LATE.end - 1;
         assert_eq!(mints(&tab.tick(late)), [], "an offer may lie unread");
+        assert_eq!(mints(&tab.hear(Peer::Led { seq: 1 })), []);
     }
     assert!(tab.offer(1, LIFE).contains(&answer(1)));
 
@@ -37,14 +43,6 @@ fn a_page_that_was_held_up_listens_once_more_but_not_for_ever() {
         tab.want(1);
         assert_eq!(mints(&tab.tick(rules::OFFER_WAIT + late)), [1]);
     }
-}
-
-#[test]
-fn a_tab_that_is_alone_asks_nobody_for_long() {
-    let mut tab = Tab::with_peers();
-    assert_eq!(asks(&tab.want(1)), [(1, 0)]);
-    assert_eq!(mints(&tab.hear(Peer::Led { seq: 1 })), [1]);
-    assert!(tab.minted(1, 300).contains(&answer(1)));
 }
 
 #[test]

@@ -5,7 +5,6 @@ mod asking;
 mod background;
 mod callers;
 mod clocks;
-mod early;
 mod sign_out;
 mod standstill;
 mod support;

@@ -142,13 +142,6 @@ impl World {
         }
     }
 
-    /// The glue had a mint on its way before the machine was there.
-    fn early(&mut self, age: u64) {
-        self.mints += 1;
-        self.open.insert(1, (0, self.session, self.now.clocks()));
-        self.on(Event::MintStarted { key: 0, age });
-    }
-
     fn run(&mut self, step: &Step) {
         match *step {
             Step::Pass { millis, frozen } => self.pass(millis, frozen),
@@ -410,13 +403,9 @@ proptest! {
     #[test]
     fn c136_c138_c142_the_promises_hold_under_every_schedule(
         seed in any::<u32>(),
-        early in prop::option::of(0..2 * rules::MINT_TIMEOUT),
         steps in prop::collection::vec(step(), 1..120),
     ) {
         let mut world = World::new(seed);
-        if let Some(age) = early {
-            world.early(age);
-        }
         for step in &steps {
             world.run(step);
         }

@@ -1,5 +1,6 @@
-//! `cargo xtask bench browser`: what a cached token costs, in Node and in Chromium, beside other packages; with
-//! `--failures`, what each of them makes of an outage, of several callers, of `429` and of a foreign host.
+//! `cargo xtask bench browser`: what a cached token costs, in Node and in Chromium, beside other packages, and what the
+//! first one of a page; with `--failures`, what each of them makes of an outage, of several callers, of `429` and of a
+//! foreign host.
 //!
 //! Absolute figures belong to the machine; what counts are ratios within one run. The work itself is JavaScript, in
 //! tests/bench-browser.

@@ -97,13 +97,9 @@ impl World {
         if self.health.locks {
             let queue = self.locks.entry(key).or_default();
             queue.push_back((index, seq));
-            let here = self.tabs.iter().filter(|tab| tab.alive && !tab.frozen);
-            let alone = here.count() == 1;
-            // The browser answers in a task of its own.
             if queue.len() > 1 {
+                // The browser answers in a task of its own.
                 self.mail.push_back((index, Message::Behind { seq }));
-            } else if alone {
-                self.mail.push_back((index, Message::Led { seq }));
             }
         }
     }
