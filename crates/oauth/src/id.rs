@@ -77,6 +77,18 @@ random_id!(
     /// Drawn on its own, so neither the cookie nor its hash can be derived from it.
     SessionId, "ses_", "a session id (`ses_` and 22 base64url characters)"
 );
+random_id!(
+    /// A client that acts for itself: `cli_` and 22 base64url characters. The `sub` of its tokens; random, never reused, and
+    /// never a user's (RFC 9700 §4.15).
+    ClientSubject, "cli_", "a client's subject (`cli_` and 22 base64url characters)"
+);
+random_id!(
+    /// A family of refresh tokens, what one user granted one client: `grt_` and 22 base64url characters.
+    GrantId, "grt_", "a grant's id (`grt_` and 22 base64url characters)"
+);
+
+/// A client must not be able to look like a user, a session or a grant where they meet (`sub`, logs).
+const RESERVED: [&str; 4] = ["usr_", "ses_", "cli_", "grt_"];
 
 /// A client's id as the operator named it: 1 to 64 characters of `a-z A-Z 0-9 . _ -`, starting with a letter or digit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,14 +111,13 @@ impl FromStr for ClientId {
             .bytes()
             .next()
             .is_some_and(|b| b.is_ascii_alphanumeric());
-        // A client must not be able to look like a user or a session where the two meet (`sub`, logs).
-        let reserved = value.starts_with("usr_") || value.starts_with("ses_");
+        let reserved = RESERVED.iter().any(|prefix| value.starts_with(prefix));
         if starts_well && value.len() <= 64 && value.bytes().all(allowed) && !reserved {
             Ok(Self(value.to_owned()))
         } else {
             Err(InvalidId {
                 value: value.chars().take(64).collect(),
-                wanted: "a client id (1 to 64 of `a-z A-Z 0-9 . _ -`, starting with a letter or digit, not `usr_…` or `ses_…`)",
+                wanted: "a client id (1 to 64 of `a-z A-Z 0-9 . _ -`, starting with a letter or digit, not `usr_…`, `ses_…`, `cli_…` or `grt_…`)",
             })
         }
     }
@@ -152,6 +163,10 @@ mod tests {
         assert_eq!(user.as_str().parse::<UserId>(), Ok(user.clone()));
         assert!(user.as_str().parse::<SessionId>().is_err());
         assert!(user.as_str().parse::<ClientId>().is_err());
+        assert!(user.as_str().parse::<ClientSubject>().is_err());
+        let client = ClientSubject::from_random([7; 16]);
+        assert!(client.as_str().parse::<UserId>().is_err());
+        assert!(client.as_str().parse::<ClientId>().is_err());
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub mod jwt;
 pub mod key_rotation;
 pub mod lifetime;
 pub mod metadata;
+pub mod oauth_client;
 pub mod origin;
 pub mod scope;
 pub mod session_grant;
@@ -38,10 +39,13 @@ mod unique;
 pub use challenge::BearerChallenge;
 pub use claims::{AccessTokenClaims, ClaimsToSign};
 pub use client::BrowserClient;
-pub use id::{ClientId, InvalidId, SessionId, SessionKeyHash, UserId};
+pub use id::{ClientId, ClientSubject, GrantId, InvalidId, SessionId, SessionKeyHash, UserId};
 pub use issuer::{InvalidIssuer, Issuer};
 pub use jwk::{Algorithm, InvalidKeySet, KeyMaterial, VerificationKey, VerificationKeys};
 pub use jwt::{ExpectedClaims, SignedToken, TokenRefusal, UnverifiedToken};
 pub use key_rotation::{KeyPolicy, KeyState, KeyTimes, TooSoon};
+pub use oauth_client::{
+    ClientAuthentication, ClientKeys, GrantType, OAuthClient, RefreshPolicy, Rotation,
+};
 pub use scope::{InvalidScope, Scope};
 pub use time::Timestamp;
