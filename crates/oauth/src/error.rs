@@ -14,13 +14,25 @@ pub enum ErrorCode {
     UnauthorizedClient,
     /// The service does not know this grant.
     UnsupportedGrantType,
+    /// The code is not good, or not for this client (RFC 6749 §5.2).
+    InvalidGrant,
+    /// The authorization endpoint gives codes only (RFC 6749 §4.1.2.1).
+    UnsupportedResponseType,
     /// The scope is malformed or more than the client may have.
     InvalidScope,
     /// The resource is none of the client's (RFC 8707 §2).
     InvalidTarget,
     /// There is no live session: the user has to sign in (the code that OpenID Connect gave this case).
     LoginRequired,
-    /// The caller's origin may not use this endpoint.
+    /// The user has to agree first (OpenID Connect Core §3.1.2.6).
+    ConsentRequired,
+    /// Request objects are not supported (OpenID Connect Core §3.1.2.6).
+    RequestNotSupported,
+    /// Requests by reference are not supported (OpenID Connect Core §3.1.2.6).
+    RequestUriNotSupported,
+    /// Clients cannot register in a request (OpenID Connect Core §3.1.2.6).
+    RegistrationNotSupported,
+    /// The caller's origin may not use this endpoint, or the user does not agree.
     AccessDenied,
     /// Too many requests for this session (RFC 8628 §3.5).
     SlowDown,
@@ -35,9 +47,15 @@ impl ErrorCode {
             Self::InvalidRequest => "invalid_request",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
             Self::AccessDenied => "access_denied",
             Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
@@ -109,9 +127,15 @@ mod tests {
             ErrorCode::InvalidRequest,
             ErrorCode::UnauthorizedClient,
             ErrorCode::UnsupportedGrantType,
+            ErrorCode::InvalidGrant,
+            ErrorCode::UnsupportedResponseType,
             ErrorCode::InvalidScope,
             ErrorCode::InvalidTarget,
             ErrorCode::LoginRequired,
+            ErrorCode::ConsentRequired,
+            ErrorCode::RequestNotSupported,
+            ErrorCode::RequestUriNotSupported,
+            ErrorCode::RegistrationNotSupported,
             ErrorCode::AccessDenied,
             ErrorCode::SlowDown,
             ErrorCode::TemporarilyUnavailable,

@@ -15,6 +15,7 @@
 //! # Ok::<(), sessionmint_oauth::InvalidScope>(())
 //! ```
 
+pub mod authorize;
 pub mod bearer;
 pub mod challenge;
 pub mod claims;
@@ -23,6 +24,7 @@ pub mod cookie;
 pub mod error;
 pub mod form;
 pub mod id;
+pub mod id_token;
 pub mod issuer;
 pub mod jwk;
 pub mod jwt;
@@ -31,6 +33,8 @@ pub mod lifetime;
 pub mod metadata;
 pub mod oauth_client;
 pub mod origin;
+pub mod pkce;
+pub mod redirect_uri;
 pub mod scope;
 pub mod session_grant;
 pub mod time;

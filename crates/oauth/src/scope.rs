@@ -43,6 +43,25 @@ impl Scope {
         Self::of_sorted(self.iter().filter(|token| other.contains(token)))
     }
 
+    /// The tokens for which `keep` holds.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self::of_sorted(self.iter().filter(|token| keep(token)))
+    }
+
+    /// Everything but `token`.
+    #[must_use]
+    pub fn without(&self, token: &str) -> Self {
+        self.filtered(|own| own != token)
+    }
+
+    /// What is in one of both.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let tokens: BTreeSet<&str> = self.iter().chain(other.iter()).collect();
+        Self::of_sorted(tokens)
+    }
+
     /// The tokens, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ').filter(|token| !token.is_empty())
@@ -137,6 +156,8 @@ mod tests {
         assert_eq!(all.intersection(&some), scope("notes:write"));
         assert_eq!(all.intersection(&scope("")), Scope::default());
         assert_eq!(all.intersection(&all), all);
+        assert_eq!(all.without("notes:read"), scope("notes:write"));
+        assert_eq!(all.union(&some), scope("notes:read notes:write x"));
         assert_eq!(scope("").iter().count(), 0);
         assert_eq!(
             all.iter().collect::<Vec<_>>(),
