@@ -86,6 +86,10 @@ random_id!(
     /// A family of refresh tokens, what one user granted one client: `grt_` and 22 base64url characters.
     GrantId, "grt_", "a grant's id (`grt_` and 22 base64url characters)"
 );
+random_id!(
+    /// A record that gives somebody a role: `rec_` and 22 base64url characters.
+    RecordId, "rec_", "a record's id (`rec_` and 22 base64url characters)"
+);
 
 /// A client must not be able to look like a user, a session or a grant where they meet (`sub`, logs).
 const RESERVED: [&str; 4] = ["usr_", "ses_", "cli_", "grt_"];

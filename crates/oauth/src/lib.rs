@@ -43,7 +43,9 @@ mod unique;
 pub use challenge::BearerChallenge;
 pub use claims::{AccessTokenClaims, ClaimsToSign};
 pub use client::BrowserClient;
-pub use id::{ClientId, ClientSubject, GrantId, InvalidId, SessionId, SessionKeyHash, UserId};
+pub use id::{
+    ClientId, ClientSubject, GrantId, InvalidId, RecordId, SessionId, SessionKeyHash, UserId,
+};
 pub use issuer::{InvalidIssuer, Issuer};
 pub use jwk::{Algorithm, InvalidKeySet, KeyMaterial, VerificationKey, VerificationKeys};
 pub use jwt::{ExpectedClaims, SignedToken, TokenRefusal, UnverifiedToken};

@@ -63,6 +63,8 @@ pub(crate) struct Options {
 enum Other {
     /// What a cached token costs in Node and Chromium, beside other npm packages; how each behaves when something goes wrong.
     Browser(browser::Options),
+    /// What the check of a permission costs in process, with 100,000 records.
+    Access,
 }
 
 /// What every section needs.
@@ -79,8 +81,10 @@ const SECTIONS: [&str; 6] = ["mint", "growth", "start", "login", "verify", "size
 
 /// `cargo xtask bench`.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if let Some(Other::Browser(options)) = &options.other {
-        return browser::run(options);
+    match &options.other {
+        Some(Other::Browser(options)) => return browser::run(options),
+        Some(Other::Access) => return access(),
+        None => {}
     }
     server::stop_on_interrupt()?;
     let folder = sh::target().join("bench/run");
@@ -160,6 +164,21 @@ impl Bench {
         std::fs::create_dir_all(&folder)?;
         Ok(folder)
     }
+}
+
+fn access() -> Result<()> {
+    sh::run(&mut sh::cmd(
+        "cargo",
+        [
+            "bench",
+            "--locked",
+            "--quiet",
+            "--package",
+            "sessionmint-access",
+            "--bench",
+            "check",
+        ],
+    ))
 }
 
 fn remove(folder: &std::path::Path) -> Result<()> {

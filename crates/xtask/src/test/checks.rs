@@ -78,7 +78,14 @@ fn rustdoc() -> Result<Counts> {
 }
 
 fn pure_on_wasm() -> Result<Counts> {
-    wasm::build(&["sessionmint-renewal", "sessionmint-oauth"], "wasm")?;
+    wasm::build(
+        &[
+            "sessionmint-renewal",
+            "sessionmint-oauth",
+            "sessionmint-access",
+        ],
+        "wasm",
+    )?;
     Ok(Counts::success())
 }
 
