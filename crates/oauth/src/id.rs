@@ -151,6 +151,27 @@ impl fmt::Display for ClientId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionKeyHash(pub [u8; 32]);
 
+impl GrantId {
+    /// The random bits that it was made from.
+    pub fn to_bytes(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        // Both ways to an id saw to it that 16 bytes are there.
+        let text = self.0.strip_prefix("grt_").unwrap_or_default();
+        let _ = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes);
+        bytes
+    }
+}
+
+/// SHA-256 of a refresh token: all that is ever stored of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RefreshTokenHash(pub [u8; 32]);
+
+impl fmt::Debug for RefreshTokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshTokenHash(…)")
+    }
+}
+
 impl fmt::Debug for SessionKeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionKeyHash(…)")
@@ -185,7 +206,21 @@ mod tests {
     }
 
     #[test]
+    fn a_grants_bytes_are_those_it_was_made_from() {
+        let prefix_again = *b"\x82\xbb\x7f\x82\xbb\x7f\x82\xbb\x7f\x82\xbb\x7f\x82\xbb\x7f\x82";
+        for bytes in [[0; 16], [255; 16], prefix_again] {
+            let id = GrantId::from_random(bytes);
+            assert_eq!(id.to_bytes(), bytes);
+            assert_eq!(id.as_str().parse::<GrantId>().unwrap().to_bytes(), bytes);
+        }
+    }
+
+    #[test]
     fn the_hash_does_not_print_itself() {
+        assert_eq!(
+            format!("{:?}", RefreshTokenHash([1; 32])),
+            "RefreshTokenHash(…)"
+        );
         assert_eq!(
             format!("{:?}", SessionKeyHash([1; 32])),
             "SessionKeyHash(…)"

@@ -35,6 +35,8 @@ pub mod oauth_client;
 pub mod origin;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod refresh_token;
+pub mod rotation;
 pub mod scope;
 pub mod session_grant;
 pub mod time;
@@ -44,7 +46,8 @@ pub use challenge::BearerChallenge;
 pub use claims::{AccessTokenClaims, ClaimsToSign};
 pub use client::BrowserClient;
 pub use id::{
-    ClientId, ClientSubject, GrantId, InvalidId, RecordId, SessionId, SessionKeyHash, UserId,
+    ClientId, ClientSubject, GrantId, InvalidId, RecordId, RefreshTokenHash, SessionId,
+    SessionKeyHash, UserId,
 };
 pub use issuer::{InvalidIssuer, Issuer};
 pub use jwk::{Algorithm, InvalidKeySet, KeyMaterial, VerificationKey, VerificationKeys};
@@ -53,5 +56,6 @@ pub use key_rotation::{KeyPolicy, KeyState, KeyTimes, TooSoon};
 pub use oauth_client::{
     ClientAuthentication, ClientKeys, GrantType, OAuthClient, RefreshPolicy, Rotation,
 };
+pub use refresh_token::{RefreshKeys, RefreshToken};
 pub use scope::{InvalidScope, Scope};
 pub use time::Timestamp;

@@ -183,6 +183,10 @@ words! {
         ClientChanged = "client.changed"
         /// A client is gone.
         ClientRemoved = "client.removed"
+        /// A user granted a client something.
+        GrantStarted = "grant.started"
+        /// A grant of a user to a client is over before its time.
+        GrantEnded = "grant.ended"
         /// A signing key was added.
         KeyAdded = "key.added"
         /// A signing key was encrypted that was not before, or with another key than before.
@@ -233,6 +237,20 @@ words! {
         OwnOrigin = "own-origin"
         /// It is a client's origin, but no script's fetch from the same site.
         NotFetch = "not-fetch"
+        /// The session that the grant hung on ended.
+        SessionEnded = "session-ended"
+        /// The client gave the grant back.
+        GivenBack = "given-back"
+        /// The client was removed or disabled.
+        ClientGone = "client-gone"
+        /// The code that the grant began with was redeemed again.
+        CodeReplayed = "code-replayed"
+        /// A replaced refresh token was used, soon after the window.
+        Late = "late"
+        /// A replaced refresh token was used long after the window, and nobody had used its successor.
+        LostResponse = "lost-response"
+        /// A replaced refresh token was used though its successor was in use.
+        Theft = "theft"
         /// The timetable is done with the key.
         Retired = "retired"
         /// An emergency rotation took the key away.

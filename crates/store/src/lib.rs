@@ -32,7 +32,7 @@
 //! ```
 //!
 //! # Writing an engine
-//! Implement the five traits, then run the suite of `contract` (feature `contract`) against it; an engine is right when
+//! Implement the traits of [`Store`], then run the suite of `contract` (feature `contract`) against it; an engine is right when
 //! that suite passes.
 
 mod audit;
@@ -44,6 +44,7 @@ mod audit;
     reason = "these are tests, compiled for the engines' own test binaries"
 )]
 pub mod contract;
+mod grants;
 mod observer;
 mod records;
 pub mod sqlite;
@@ -53,6 +54,7 @@ pub use audit::{
     Actor, AuditCursor, AuditDetails, AuditFilter, AuditKind, AuditReason, AuditRecord, By,
     NewAuditRecord, Refusal, UnknownWord,
 };
+pub use grants::{Grant, Grants, GrantsOf, NewGrant, Revoked, RotateGrant, StartGrant, Successor};
 pub use observer::{CommandEnd, CommandKind, Observer};
 pub use records::{NewSession, NewUser, ResealedKey, Session, SigningKeyRow, User};
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};

@@ -12,8 +12,8 @@ use sessionmint_oauth::{
 };
 
 use crate::{
-    AuditCursor, AuditFilter, AuditRecord, By, NewSession, NewUser, Refusal, ResealedKey, Session,
-    SigningKeyRow, User,
+    AuditCursor, AuditFilter, AuditRecord, By, Grants, NewSession, NewUser, Refusal, ResealedKey,
+    Session, SigningKeyRow, User,
 };
 
 /// The engine could not answer. Nothing is known of the command's effect unless the engine says so.
@@ -134,7 +134,7 @@ pub trait Users: Send + Sync {
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
     /// All users by name, `limit` of them after `after`.
     async fn users(&self, after: Option<&str>, limit: u32) -> Result<Vec<User>, StoreError>;
-    /// Sets a password and, in the same transaction, ends sessions.
+    /// Sets a password and, in the same transaction, ends sessions and all grants of the user.
     async fn set_password(
         &self,
         id: &UserId,
@@ -143,7 +143,7 @@ pub trait Users: Send + Sync {
         by: By,
     ) -> Result<Change, StoreError>;
     /// The user's own change of password: replaces the hash `old` by `new` and, in the same transaction, ends every
-    /// session but `kept`. Only while `old` is still stored and `kept` is a session of the user: a request that was
+    /// session but `kept` and all grants. Only while `old` is still stored and `kept` is a session of the user: a request that was
     /// under way must not undo another change, or outlive a sign-out.
     async fn change_password(
         &self,
@@ -162,7 +162,7 @@ pub trait Users: Send + Sync {
         new: String,
         by: By,
     ) -> Result<Change, StoreError>;
-    /// Disables or enables and, when disabling, ends every session in the same transaction. Someone who is disabled
+    /// Disables or enables and, when disabling, ends every session and grant in the same transaction. Someone who is disabled
     /// already keeps the earlier time.
     async fn set_disabled(&self, id: &UserId, disabled: bool, by: By)
     -> Result<Change, StoreError>;
@@ -173,11 +173,11 @@ pub trait Users: Send + Sync {
         scopes: Option<Scope>,
         by: By,
     ) -> Result<Change, StoreError>;
-    /// Removes a user and, in the same transaction, their sessions. Ids are random, so none is ever reused.
+    /// Removes a user and, in the same transaction, their sessions and grants. Ids are random, so none is ever reused.
     async fn remove_user(&self, id: &UserId, by: By) -> Result<Change, StoreError>;
 }
 
-/// Sessions. Ending one removes its row, so an ended session cannot come back.
+/// Sessions. Ending one removes its row, so an ended session cannot come back, and ends the grants that hang on it.
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// Starts a session, ends `replaces` if it is a session (anyone's), and ends the user's oldest beyond `max_per_user`,
@@ -299,6 +299,6 @@ pub trait Audit: Send + Sync {
 }
 
 /// All of it: what the service is given.
-pub trait Store: Users + Sessions + Clients + Keys + Audit {}
+pub trait Store: Users + Sessions + Clients + Grants + Keys + Audit {}
 
-impl<T: Users + Sessions + Clients + Keys + Audit> Store for T {}
+impl<T: Users + Sessions + Clients + Grants + Keys + Audit> Store for T {}

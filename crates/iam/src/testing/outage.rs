@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use sessionmint_oauth::{
-    BrowserClient, ClientId, Scope, SessionId, SessionKeyHash, Timestamp, UserId,
+    BrowserClient, ClientId, GrantId, Scope, SessionId, SessionKeyHash, Timestamp, UserId,
 };
 use sessionmint_store::{
-    AddClient, AddKey, AddUser, Audit, AuditCursor, AuditFilter, AuditRecord, By, Change,
-    ChangePassword, Clients, EndSessions, Keys, NewSession, NewUser, Refusal, ReplaceClient,
-    ResealedKey, Session, Sessions, SigningKeyRow, StartSession, Store, StoreError, User, Users,
+    AddClient, AddKey, AddUser, Audit, AuditCursor, AuditFilter, AuditReason, AuditRecord, By,
+    Change, ChangePassword, Clients, EndSessions, Grant, Grants, GrantsOf, Keys, NewGrant,
+    NewSession, NewUser, Refusal, ReplaceClient, ResealedKey, RotateGrant, Session, Sessions,
+    SigningKeyRow, StartGrant, StartSession, Store, StoreError, Successor, User, Users,
 };
 
 /// Passes everything on to another store until [`StoreWithOutages::set_down`] or [`StoreWithOutages::set_down_after`].
@@ -219,6 +220,55 @@ impl<S: Store> Clients for StoreWithOutages<S> {
 
     async fn clients(&self) -> Result<Vec<BrowserClient>, StoreError> {
         self.inner()?.clients().await
+    }
+}
+
+#[async_trait]
+impl<S: Store> Grants for StoreWithOutages<S> {
+    async fn start_grant(&self, grant: NewGrant, by: By) -> Result<StartGrant, StoreError> {
+        self.inner()?.start_grant(grant, by).await
+    }
+
+    async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, StoreError> {
+        self.inner()?.grant(id).await
+    }
+
+    async fn grants(&self, of: &GrantsOf) -> Result<Vec<Grant>, StoreError> {
+        self.inner()?.grants(of).await
+    }
+
+    async fn rotate_grant(
+        &self,
+        id: &GrantId,
+        successor: Successor,
+    ) -> Result<RotateGrant, StoreError> {
+        self.inner()?.rotate_grant(id, successor).await
+    }
+
+    async fn touch_grant(&self, id: &GrantId, idle_end: Timestamp) -> Result<Change, StoreError> {
+        self.inner()?.touch_grant(id, idle_end).await
+    }
+
+    async fn revoke_grant(
+        &self,
+        id: &GrantId,
+        cause: AuditReason,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        self.inner()?.revoke_grant(id, cause, by).await
+    }
+
+    async fn revoke_grants(
+        &self,
+        of: &GrantsOf,
+        cause: AuditReason,
+        by: By,
+    ) -> Result<u32, StoreError> {
+        self.inner()?.revoke_grants(of, cause, by).await
+    }
+
+    async fn purge_grants(&self, before: Timestamp) -> Result<u32, StoreError> {
+        self.inner()?.purge_grants(before).await
     }
 }
 

@@ -6,6 +6,7 @@
 mod audit;
 mod clients;
 mod fixtures;
+mod grants;
 mod keys;
 mod races;
 mod sessions;
@@ -96,6 +97,20 @@ cases! { ($)
         an_origin_listed_twice_counts_once
         every_change_is_seen_by_who_asked_a_moment_ago
         a_removed_client_frees_its_origins
+    }
+    grants {
+        c092_a_grant_comes_back_as_stored
+        nothing_is_granted_for_who_is_gone
+        grants_are_listed_newest_first
+        c094_of_concurrent_rotations_one_wins
+        c097_what_is_ended_is_neither_rotated_nor_touched
+        c097_a_rotation_that_races_with_an_end_brings_nothing_back
+        a_touch_moves_the_idle_end_only_forward
+        c102_a_grant_ends_with_its_session_unless_it_is_offline
+        c102_all_grants_of_a_user_end_with_their_password_or_account
+        grants_are_ended_by_user_and_by_client
+        a_grant_stays_until_its_absolute_end
+        c151_each_start_and_end_of_a_grant_leaves_its_record
     }
     keys {
         a_key_comes_back_as_stored

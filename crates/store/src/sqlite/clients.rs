@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sessionmint_oauth::{BrowserClient, ClientId};
 
 use super::SqliteStore;
-use super::rows::{parsed, strings};
+use super::rows::{json, parsed, strings};
 use super::users::change;
 use crate::{AddClient, AuditKind, By, Change, Clients, NewAuditRecord, ReplaceClient, StoreError};
 
@@ -174,11 +174,6 @@ fn insert_origins(conn: &Connection, client: &BrowserClient) -> rusqlite::Result
         insert.execute(params![origin, client.client_id.as_str(), position])?;
     }
     Ok(())
-}
-
-fn json(values: &[String]) -> rusqlite::Result<String> {
-    serde_json::to_string(values)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 fn seconds(ttl: u64) -> i64 {

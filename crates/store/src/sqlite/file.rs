@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::{OpenError, is_busy};
 
 /// Statements that a connection keeps prepared; more than this crate has.
-const PREPARED: usize = 64;
+const PREPARED: usize = 160;
 
 /// What the names of the files of one database end in: the data, the write-ahead log, and its index.
 pub(super) const SUFFIXES: [&str; 3] = ["", "-wal", "-shm"];

@@ -30,6 +30,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 4,
         sql: include_str!("migrations/0004_session_changes.sql"),
     },
+    Migration {
+        version: 5,
+        sql: include_str!("migrations/0005_grants.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

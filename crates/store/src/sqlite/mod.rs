@@ -11,6 +11,7 @@ mod backup;
 mod clients;
 mod error;
 mod file;
+mod grants;
 mod keys;
 mod known_sessions;
 mod migrate;

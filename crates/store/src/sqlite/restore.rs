@@ -18,7 +18,7 @@ use super::backup::{
     BUSY_TIMEOUT, BackupError, Contents, check, keep, open_copy, same_file, snapshot, temporary,
 };
 use super::error::{OpenError, is_busy};
-use super::{file, migrate, sessions};
+use super::{file, grants, migrate, sessions};
 use crate::{AuditKind, AuditReason, By, NewAuditRecord};
 
 /// How a backup is restored.
@@ -154,7 +154,10 @@ fn prepare(
         0
     } else {
         let reason = |_: &Row<'_>| Ok(AuditReason::Restored);
-        sessions::end(&tx, "true", [], reason, &trail)?
+        let dropped = sessions::end(&tx, "true", [], reason, &trail)?;
+        // What was a refresh token then may have been replaced since.
+        grants::end_grants(&tx, "?1 = ''", "", AuditReason::Restored, &trail)?;
+        dropped
     };
     tx.commit()?;
     Ok(u64::try_from(dropped).unwrap_or(u64::MAX))

@@ -37,6 +37,12 @@ pub(super) fn strings(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Stri
     serde_json::from_str(text).map_err(|error| damaged(column, error))
 }
 
+/// For a column of JSON strings.
+pub(super) fn json(values: &[String]) -> rusqlite::Result<String> {
+    serde_json::to_string(values)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
 pub(super) fn damaged(column: usize, error: impl Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }

@@ -8,6 +8,7 @@ use sessionmint_oauth::{SessionId, SessionKeyHash, Timestamp, UserId};
 
 use super::SqliteStore;
 use super::audit::Trail;
+use super::grants::end_grants;
 use super::rows::{optional, parsed, timestamp};
 use super::users::change;
 use crate::{
@@ -211,8 +212,8 @@ fn requested(_: &Row<'_>) -> rusqlite::Result<AuditReason> {
     Ok(AuditReason::Requested)
 }
 
-/// Every end of a session comes through here: removes the rows that `which` selects, and records each with the reason that
-/// its row (public id, user, absolute end) gives.
+/// Every end of a session comes through here: removes the rows that `which` selects, records each with the reason that its row
+/// (public id, user, absolute end) gives, and ends the grants that hang on it.
 pub(super) fn end(
     conn: &Connection,
     which: &str,
@@ -235,6 +236,10 @@ pub(super) fn end(
         .collect::<rusqlite::Result<Vec<_>>>()?;
     for record in &ended {
         trail.record(record)?;
+        if let Some(id) = &record.session_id {
+            let cause = AuditReason::SessionEnded;
+            end_grants(conn, "session_id = ?1", id.as_str(), cause, trail)?;
+        }
     }
     Ok(ended.len())
 }

@@ -6,6 +6,7 @@ use sessionmint_oauth::{Scope, SessionId, Timestamp, UserId};
 
 use super::SqliteStore;
 use super::audit::Trail;
+use super::grants::end_grants_of;
 use super::rows::{optional, parsed, timestamp};
 use super::sessions::{count, end_sessions};
 use crate::{
@@ -145,6 +146,7 @@ impl Users for SqliteStore {
             }
             if disabled {
                 end_sessions(conn, &id, &EndSessions::All, AuditReason::UserDisabled, trail)?;
+                end_grants_of(conn, &id, AuditReason::UserDisabled, trail)?;
             }
             there(conn, &id)
         })
@@ -182,6 +184,7 @@ impl Users for SqliteStore {
                 AuditReason::UserRemoved,
                 trail,
             )?;
+            end_grants_of(conn, &id, AuditReason::UserRemoved, trail)?;
             let removed = conn
                 .prepare_cached("DELETE FROM users WHERE id = ?1")?
                 .execute([id.as_str()])?;
@@ -221,7 +224,7 @@ fn add(conn: &Connection, user: &NewUser, trail: &Trail<'_>) -> rusqlite::Result
     Ok(AddUser::Added)
 }
 
-/// Records it and, in the same transaction, ends sessions; says how many.
+/// Records it and, in the same transaction, ends sessions and every grant; says how many sessions.
 fn password_changed(
     conn: &Connection,
     id: &UserId,
@@ -229,7 +232,9 @@ fn password_changed(
     trail: &Trail<'_>,
 ) -> rusqlite::Result<usize> {
     trail.record(&NewAuditRecord::new(AuditKind::PasswordChanged).user(id))?;
-    end_sessions(conn, id, end, AuditReason::PasswordChanged, trail)
+    let ended = end_sessions(conn, id, end, AuditReason::PasswordChanged, trail)?;
+    end_grants_of(conn, id, AuditReason::PasswordChanged, trail)?;
+    Ok(ended)
 }
 
 /// For a command that leaves a user as they are who is so already.
