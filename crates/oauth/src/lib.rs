@@ -35,6 +35,7 @@ pub mod oauth_client;
 pub mod origin;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod refresh_key;
 pub mod refresh_token;
 pub mod rotation;
 pub mod scope;

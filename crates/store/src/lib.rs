@@ -56,7 +56,10 @@ pub use audit::{
 };
 pub use grants::{Grant, Grants, GrantsOf, NewGrant, Revoked, RotateGrant, StartGrant, Successor};
 pub use observer::{CommandEnd, CommandKind, Observer};
-pub use records::{NewSession, NewUser, ResealedKey, Session, SigningKeyRow, User};
+pub use records::{
+    NewSession, NewUser, RefreshKeyRow, ResealedKey, ResealedRefreshKey, Session, SigningKeyRow,
+    User,
+};
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use traits::{
     AddClient, AddKey, AddUser, Audit, Change, ChangePassword, Clients, EndSessions, Keys,

@@ -157,6 +157,44 @@ pub struct ResealedKey {
     pub seal_version: u32,
 }
 
+/// The two keys of one version of refresh tokens, as stored: both encrypted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RefreshKeyRow {
+    /// What tokens say of their key; higher is newer.
+    pub version: u32,
+    /// Tells tokens that were ours.
+    pub tag_key: Vec<u8>,
+    /// Derives successors; `None` once it was destroyed.
+    pub derive_key: Option<Vec<u8>>,
+    /// When it was made, and took the place of the version before it.
+    pub created_at: Timestamp,
+}
+
+impl RefreshKeyRow {
+    /// The name of a version in the audit trail.
+    pub fn key_id(version: u32) -> String {
+        format!("refresh-{version}")
+    }
+}
+
+impl fmt::Debug for RefreshKeyRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshKeyRow")
+            .field("version", &self.version)
+            .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The keys of refresh tokens, encrypted with another key than before.
+#[derive(Clone, Debug)]
+pub struct ResealedRefreshKey {
+    /// As they were read.
+    pub old: RefreshKeyRow,
+    /// What replaces them.
+    pub new: RefreshKeyRow,
+}
+
 impl fmt::Debug for ResealedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResealedKey")

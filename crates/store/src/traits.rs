@@ -12,8 +12,8 @@ use sessionmint_oauth::{
 };
 
 use crate::{
-    AuditCursor, AuditFilter, AuditRecord, By, Grants, NewSession, NewUser, Refusal, ResealedKey,
-    Session, SigningKeyRow, User,
+    AuditCursor, AuditFilter, AuditRecord, By, Grants, NewSession, NewUser, RefreshKeyRow, Refusal,
+    ResealedKey, ResealedRefreshKey, Session, SigningKeyRow, User,
 };
 
 /// The engine could not answer. Nothing is known of the command's effect unless the engine says so.
@@ -103,7 +103,7 @@ pub enum ReplaceClient {
     },
 }
 
-/// Outcome of [`Keys::add_key`] and [`Keys::replace_keys`].
+/// Outcome of [`Keys::add_key`], [`Keys::replace_keys`] and [`Keys::add_refresh_key`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddKey {
     /// It is stored as the newest.
@@ -246,7 +246,7 @@ pub trait Clients: Send + Sync {
     async fn clients(&self) -> Result<Vec<BrowserClient>, StoreError>;
 }
 
-/// Signing keys.
+/// Signing keys, and the keys of refresh tokens.
 #[async_trait]
 pub trait Keys: Send + Sync {
     /// Stores a key as the newest, if the newest so far is `newest` with the same private part (`None`: there is no key).
@@ -273,12 +273,36 @@ pub trait Keys: Send + Sync {
         by: By,
     ) -> Result<Change, StoreError>;
     /// Puts each key's `new` form in the place of its `old` one and leaves nothing of the latter: all of them in one
-    /// transaction, and only while `keys` are all keys that there are and each is as it was read.
-    async fn reseal_keys(&self, keys: Vec<ResealedKey>, by: By) -> Result<Change, StoreError>;
+    /// transaction, and only while these are all keys that there are and each is as it was read.
+    async fn reseal_keys(
+        &self,
+        keys: Vec<ResealedKey>,
+        refresh_keys: Vec<ResealedRefreshKey>,
+        by: By,
+    ) -> Result<Change, StoreError>;
     /// Removes a key, but never the newest.
     async fn remove_key(&self, kid: &str, by: By) -> Result<Change, StoreError>;
     /// All keys in the order in which they were stored.
     async fn keys(&self) -> Result<Vec<SigningKeyRow>, StoreError>;
+    /// Stores keys of refresh tokens as the newest version, if theirs is the next and the newest signing key is `newest` with
+    /// the same private part: so all keys stay encrypted with one encryption key.
+    async fn add_refresh_key(
+        &self,
+        key: RefreshKeyRow,
+        newest: Option<SigningKeyRow>,
+        by: By,
+    ) -> Result<AddKey, StoreError>;
+    /// Destroys what derives successors of a version, but never of the newest; the tag key stays.
+    async fn destroy_derive_key(&self, version: u32, by: By) -> Result<Change, StoreError>;
+    /// Removes a version, but never the newest, and only when no grant is there that began before `no_grant_before`.
+    async fn remove_refresh_key(
+        &self,
+        version: u32,
+        no_grant_before: Timestamp,
+        by: By,
+    ) -> Result<Change, StoreError>;
+    /// All keys of refresh tokens, oldest first.
+    async fn refresh_keys(&self) -> Result<Vec<RefreshKeyRow>, StoreError>;
 }
 
 /// The audit trail. What is changed is recorded by the commands that change it; here is what is refused, and the reading.

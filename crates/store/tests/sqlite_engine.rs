@@ -529,7 +529,10 @@ async fn c074_nothing_is_left_of_the_old_form_of_a_key_that_is_encrypted_anew() 
         new: vec![7; old.len()],
         seal_version: 1,
     };
-    store.reseal_keys(vec![resealed], by()).await.unwrap();
+    store
+        .reseal_keys(vec![resealed], Vec::new(), by())
+        .await
+        .unwrap();
     assert_eq!(store.empty_log(), Ok(true));
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let path = file.unwrap().path();

@@ -57,6 +57,9 @@ pub(super) struct Rotate {
     /// The old keys are compromised: withdraw them now, though valid tokens are refused
     #[arg(long)]
     emergency: bool,
+    /// Replace the keys of refresh tokens instead; those in circulation stay good
+    #[arg(long, conflicts_with = "emergency")]
+    refresh: bool,
 }
 
 #[derive(Args)]
@@ -104,6 +107,19 @@ impl List {
 impl Rotate {
     fn run(self, common: &Common) -> Result<(), CliError> {
         let (settings, store) = open(common, Missing::Refuse)?;
+        if self.refresh {
+            let by = by();
+            let name = block_on(async {
+                let keys = SigningKeys::open(&settings.keys, settings.database()?, &store, &by);
+                Ok(keys.await?.rotate_refresh_keys(&store, &by).await?)
+            })?;
+            output::line(&name)?;
+            output::note(&format!(
+                "running services take it over within {KEYS_RELOAD_SECS} s; what derived tokens until now is destroyed minutes \
+                 later"
+            ));
+            return Ok(());
+        }
         let policy = settings.keys.policy();
         let rotation = if self.emergency {
             Rotation::Emergency

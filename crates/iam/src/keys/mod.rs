@@ -1,4 +1,5 @@
-//! Signing keys: encrypted in the store, parsed once, held for every token, replaced on a timetable.
+//! Signing keys: encrypted in the store, parsed once, held for every token, replaced on a timetable; and with them the keys
+//! of refresh tokens.
 //!
 //! When which key signs is decided in `sessionmint_oauth::key_rotation`; [`SigningKeys`] carries it out. The store's
 //! commands are compare-and-swap, so instances that rotate at once end with the same keys.
@@ -6,6 +7,7 @@
 mod encryption;
 mod jwks;
 mod location;
+mod refresh;
 mod reseal;
 mod ring;
 mod seal;
@@ -27,6 +29,7 @@ pub use encryption::{
 };
 pub use jwks::Jwks;
 pub use location::{KeyLocation, key_file};
+pub use refresh::RefreshRing;
 pub use reseal::{Reseal, reseal};
 pub use signing::{SigningError, SigningKey};
 
@@ -111,12 +114,13 @@ pub enum Rotation {
     Emergency,
 }
 
-/// The keys of this service: one signs, all are published.
+/// The keys of this service: one signs, all are published; those of refresh tokens are not.
 pub struct SigningKeys {
     policy: KeyPolicy,
     location: KeyLocation,
     sealer: ArcSwap<Sealer>,
     ring: ArcSwap<KeyRing>,
+    refresh_ring: ArcSwap<RefreshRing>,
 }
 
 impl SigningKeys {
@@ -140,6 +144,7 @@ impl SigningKeys {
             location,
             sealer: ArcSwap::from_pointee(sealer),
             ring: ArcSwap::from_pointee(KeyRing::new(Vec::new())?),
+            refresh_ring: ArcSwap::from_pointee(RefreshRing::default()),
         };
         if rows.is_empty() {
             match keys.add(store, &rows, by, Rotation::Planned).await {
@@ -156,7 +161,8 @@ impl SigningKeys {
                 .await?;
             tracing::info!(kid = row.kid, "signing key encrypted in the database");
         }
-        keys.reload(store, by.at).await?;
+        let rows = keys.reload(store, by.at).await?;
+        keys.open_refresh_keys(store, &rows, by).await?;
         Ok(keys)
     }
 
@@ -194,7 +200,7 @@ impl SigningKeys {
             store.remove_key(&row.kid, by.clone()).await?;
             tracing::info!(kid = row.kid, "signing key removed; its last token is over");
         }
-        Ok(())
+        self.turn_refresh_keys(store, &rows, by).await
     }
 
     /// Makes a new key; its name. Where several instances do it at once, one of them succeeds.

@@ -10,6 +10,7 @@ use sessionmint_store::{By, Change, ResealedKey, SigningKeyRow, Store};
 
 use super::encryption::{EncryptionKey, EncryptionKeyError};
 use super::location::KeyLocation;
+use super::refresh;
 use super::seal::{SEAL_VERSION, Sealer};
 use super::{KeysError, SigningKey};
 
@@ -57,7 +58,15 @@ pub async fn reseal(
             .iter()
             .map(|row| resealed(row, &old_sealer, &new_sealer, location));
         let resealed: Vec<_> = resealed.collect::<Result<_, _>>()?;
-        if store.reseal_keys(resealed, by.clone()).await? == Change::Done {
+        let refresh_keys = store.refresh_keys().await?.into_iter();
+        let refresh_keys = refresh_keys
+            .map(|row| refresh::resealed(row, &old_sealer, &new_sealer, location))
+            .collect::<Result<_, _>>()?;
+        if store
+            .reseal_keys(resealed, refresh_keys, by.clone())
+            .await?
+            == Change::Done
+        {
             return Ok(Reseal::Done(rows.len()));
         }
     }

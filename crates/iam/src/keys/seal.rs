@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::KeysError;
 use super::encryption::EncryptionKey;
+use super::refresh::Part;
 
 /// The form of what [`Sealer::seal`] makes: a nonce of 12 bytes, the ciphertext, a tag of 16 bytes.
 pub(super) const SEAL_VERSION: u32 = 1;
@@ -25,13 +26,7 @@ impl Sealer {
 
     /// Encrypts the private key of that name. Nonces are random: a few keys a month are far from the 2^32 that this allows.
     pub(super) fn seal(&self, kid: &str, alg: &str, pkcs8: &[u8]) -> Result<Vec<u8>, KeysError> {
-        let mut in_out = Vec::with_capacity(pkcs8.len() + TAG_BYTES);
-        in_out.extend_from_slice(pkcs8);
-        let nonce = self
-            .0
-            .seal_in_place_append_tag(bound_to(kid, alg, SEAL_VERSION), &mut in_out)
-            .map_err(|_| KeysError::Generate)?;
-        Ok([nonce.as_ref().as_slice(), &in_out].concat())
+        self.seal_as(bound_to(kid, alg, SEAL_VERSION), pkcs8)
     }
 
     /// Decrypts what [`Sealer::seal`] made for the same name, algorithm and version; `None` for anything else.
@@ -42,14 +37,44 @@ impl Sealer {
         version: u32,
         sealed: &[u8],
     ) -> Option<Zeroizing<Vec<u8>>> {
+        self.open_as(bound_to(kid, alg, version), sealed)
+    }
+
+    /// Encrypts a key of refresh tokens of that version.
+    pub(super) fn seal_refresh_key(
+        &self,
+        version: u32,
+        part: Part,
+        key: &[u8],
+    ) -> Result<Vec<u8>, KeysError> {
+        self.seal_as(refresh_key(version, part), key)
+    }
+
+    /// Decrypts what [`Sealer::seal_refresh_key`] made for the same version and part; `None` for anything else.
+    pub(super) fn open_refresh_key(
+        &self,
+        version: u32,
+        part: Part,
+        sealed: &[u8],
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        self.open_as(refresh_key(version, part), sealed)
+    }
+
+    fn seal_as(&self, what: Aad<Vec<u8>>, plain: &[u8]) -> Result<Vec<u8>, KeysError> {
+        let mut in_out = Vec::with_capacity(plain.len() + TAG_BYTES);
+        in_out.extend_from_slice(plain);
+        let nonce = self
+            .0
+            .seal_in_place_append_tag(what, &mut in_out)
+            .map_err(|_| KeysError::Generate)?;
+        Ok([nonce.as_ref().as_slice(), &in_out].concat())
+    }
+
+    fn open_as(&self, what: Aad<Vec<u8>>, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (nonce, ciphertext) = sealed.split_at_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut in_out = Zeroizing::new(ciphertext.to_vec());
-        let length = self
-            .0
-            .open_in_place(nonce, bound_to(kid, alg, version), &mut in_out)
-            .ok()?
-            .len();
+        let length = self.0.open_in_place(nonce, what, &mut in_out).ok()?.len();
         in_out.truncate(length);
         Some(in_out)
     }
@@ -70,6 +95,11 @@ impl Sealer {
 
 fn bound_to(kid: &str, alg: &str, version: u32) -> Aad<Vec<u8>> {
     Aad::from(format!("sessionmint signing key\0{version}\0{alg}\0{kid}").into_bytes())
+}
+
+fn refresh_key(version: u32, part: Part) -> Aad<Vec<u8>> {
+    let part = part.as_str();
+    Aad::from(format!("sessionmint refresh key\0{SEAL_VERSION}\0{part}\0{version}").into_bytes())
 }
 
 #[cfg(test)]
@@ -109,5 +139,18 @@ mod tests {
                     .is_none()
             );
         }
+    }
+
+    #[test]
+    fn c076_a_key_opens_only_for_its_purpose() {
+        let sealer = sealer(1);
+        let tag = sealer.seal_refresh_key(1, Part::Tag, b"secret").unwrap();
+        let opened = sealer.open_refresh_key(1, Part::Tag, &tag).unwrap();
+        assert_eq!(opened.as_slice(), b"secret");
+        assert!(sealer.open_refresh_key(1, Part::Derive, &tag).is_none());
+        assert!(sealer.open_refresh_key(2, Part::Tag, &tag).is_none());
+        assert!(sealer.open("1", "tag", SEAL_VERSION, &tag).is_none());
+        let signing = sealer.seal("1", "tag", b"secret").unwrap();
+        assert!(sealer.open_refresh_key(1, Part::Tag, &signing).is_none());
     }
 }

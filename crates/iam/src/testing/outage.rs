@@ -10,8 +10,9 @@ use sessionmint_oauth::{
 use sessionmint_store::{
     AddClient, AddKey, AddUser, Audit, AuditCursor, AuditFilter, AuditReason, AuditRecord, By,
     Change, ChangePassword, Clients, EndSessions, Grant, Grants, GrantsOf, Keys, NewGrant,
-    NewSession, NewUser, Refusal, ReplaceClient, ResealedKey, RotateGrant, Session, Sessions,
-    SigningKeyRow, StartGrant, StartSession, Store, StoreError, Successor, User, Users,
+    NewSession, NewUser, RefreshKeyRow, Refusal, ReplaceClient, ResealedKey, ResealedRefreshKey,
+    RotateGrant, Session, Sessions, SigningKeyRow, StartGrant, StartSession, Store, StoreError,
+    Successor, User, Users,
 };
 
 /// Passes everything on to another store until [`StoreWithOutages::set_down`] or [`StoreWithOutages::set_down_after`].
@@ -302,8 +303,41 @@ impl<S: Store> Keys for StoreWithOutages<S> {
         self.inner()?.seal_key(kid, pkcs8, seal_version, by).await
     }
 
-    async fn reseal_keys(&self, keys: Vec<ResealedKey>, by: By) -> Result<Change, StoreError> {
-        self.inner()?.reseal_keys(keys, by).await
+    async fn reseal_keys(
+        &self,
+        keys: Vec<ResealedKey>,
+        refresh_keys: Vec<ResealedRefreshKey>,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        self.inner()?.reseal_keys(keys, refresh_keys, by).await
+    }
+
+    async fn add_refresh_key(
+        &self,
+        key: RefreshKeyRow,
+        newest: Option<SigningKeyRow>,
+        by: By,
+    ) -> Result<AddKey, StoreError> {
+        self.inner()?.add_refresh_key(key, newest, by).await
+    }
+
+    async fn destroy_derive_key(&self, version: u32, by: By) -> Result<Change, StoreError> {
+        self.inner()?.destroy_derive_key(version, by).await
+    }
+
+    async fn remove_refresh_key(
+        &self,
+        version: u32,
+        no_grant_before: Timestamp,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        self.inner()?
+            .remove_refresh_key(version, no_grant_before, by)
+            .await
+    }
+
+    async fn refresh_keys(&self) -> Result<Vec<RefreshKeyRow>, StoreError> {
+        self.inner()?.refresh_keys().await
     }
 
     async fn remove_key(&self, kid: &str, by: By) -> Result<Change, StoreError> {

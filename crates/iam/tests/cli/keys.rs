@@ -122,3 +122,26 @@ fn a_running_service_takes_over_the_keys_that_the_command_line_makes() {
     assert_eq!(states(), ["active"]);
     server.stop();
 }
+
+#[test]
+fn the_keys_of_refresh_tokens_are_replaced_by_command() {
+    let folder = folder();
+    let folder = folder.path();
+    add_user(folder, "alice");
+    let refused = run(
+        folder,
+        &with(&["keys", "rotate", "--refresh", "--emergency"]),
+        "",
+    );
+    assert_eq!(refused.code, 2);
+    for version in 2..=3 {
+        let name = ok(folder, &with(&["keys", "rotate", "--refresh"]), "");
+        assert_eq!(name.trim(), format!("refresh-{version}"));
+    }
+    let records = ok(
+        folder,
+        &with(&["audit", "list", "--kind", "key.added", "--json"]),
+        "",
+    );
+    assert!(records.contains(r#""refresh-3""#), "{records}");
+}

@@ -22,6 +22,7 @@ mod logs;
 mod openapi;
 mod outage;
 mod password;
+mod refresh_keys;
 mod rotation;
 mod skew;
 mod support;

@@ -351,7 +351,7 @@ pub(super) async fn c151_each_change_of_clients_and_keys_leaves_its_record(on: &
         seal_version: 1,
     };
     for _ in 0..2 {
-        let resealed = on.one.reseal_keys(vec![resealed.clone()], by());
+        let resealed = on.one.reseal_keys(vec![resealed.clone()], Vec::new(), by());
         resealed.await.unwrap();
     }
     on.one

@@ -23,7 +23,7 @@ fn token(number: u32) -> RefreshTokenHash {
 }
 
 /// With `offline_access`.
-fn offline(number: u32, user: &UserId) -> NewGrant {
+pub(super) fn offline(number: u32, user: &UserId) -> NewGrant {
     NewGrant {
         id: grant_id(number),
         client_id: client_id("server"),
@@ -49,7 +49,7 @@ fn online(number: u32, user: &UserId, session: u32) -> NewGrant {
     }
 }
 
-async fn grant(store: &dyn Store, new: NewGrant) {
+pub(super) async fn grant(store: &dyn Store, new: NewGrant) {
     assert_eq!(store.start_grant(new, by()).await, Ok(StartGrant::Started));
 }
 

@@ -119,6 +119,9 @@ cases! { ($)
         a_plain_key_is_sealed_once
         c074_keys_are_encrypted_anew_all_at_once_or_not_at_all
         a_key_is_removed_unless_it_is_the_newest
+        c076_keys_of_refresh_tokens_follow_one_another
+        c076_a_replaced_key_of_refresh_tokens_is_destroyed
+        c074_keys_of_refresh_tokens_are_encrypted_anew_with_the_others
     }
     audit {
         c151_a_record_says_who_did_what_to_whom_from_where_and_when

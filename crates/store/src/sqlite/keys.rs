@@ -1,17 +1,19 @@
-//! Signing keys.
+//! Signing keys, and the keys of refresh tokens.
 
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use sessionmint_oauth::Timestamp;
 
 use super::SqliteStore;
 use super::audit::Trail;
+use super::refresh_keys;
 use super::rows::timestamp;
 use super::users::change;
 use crate::{
-    AddKey, AuditKind, AuditReason, By, Change, Keys, NewAuditRecord, ResealedKey, SigningKeyRow,
-    StoreError,
+    AddKey, AuditKind, AuditReason, By, Change, Keys, NewAuditRecord, RefreshKeyRow, ResealedKey,
+    ResealedRefreshKey, SigningKeyRow, StoreError,
 };
 
 #[async_trait]
@@ -80,7 +82,12 @@ impl Keys for SqliteStore {
         .await
     }
 
-    async fn reseal_keys(&self, keys: Vec<ResealedKey>, by: By) -> Result<Change, StoreError> {
+    async fn reseal_keys(
+        &self,
+        keys: Vec<ResealedKey>,
+        refresh_keys: Vec<ResealedRefreshKey>,
+        by: By,
+    ) -> Result<Change, StoreError> {
         self.change(by, move |conn, trail| {
             let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
             let stored: BTreeSet<(String, Vec<u8>)> = conn
@@ -88,7 +95,8 @@ impl Keys for SqliteStore {
                 .query_map([], read)?
                 .collect::<rusqlite::Result<_>>()?;
             let seen = keys.iter().map(|key| (key.kid.clone(), key.old.clone()));
-            if stored != seen.collect() {
+            let seen_refresh_keys = refresh_keys.iter().map(|key| &key.old);
+            if stored != seen.collect() || !refresh_keys::all(conn)?.iter().eq(seen_refresh_keys) {
                 return Ok(Change::NotFound);
             }
             overwriting(conn, || {
@@ -98,6 +106,9 @@ impl Keys for SqliteStore {
                 for key in &keys {
                     reseal.execute(params![key.kid, key.new, key.seal_version])?;
                     trail.record(&NewAuditRecord::new(AuditKind::KeyEncrypted).key(&key.kid))?;
+                }
+                for key in &refresh_keys {
+                    refresh_keys::reseal(conn, &key.new, trail)?;
                 }
                 Ok(Change::Done)
             })
@@ -139,6 +150,49 @@ impl Keys for SqliteStore {
             })?
             .collect()
         })
+    }
+
+    async fn add_refresh_key(
+        &self,
+        key: RefreshKeyRow,
+        newest: Option<SigningKeyRow>,
+        by: By,
+    ) -> Result<AddKey, StoreError> {
+        self.change(by, move |conn, trail| {
+            if is_newest(conn, newest.as_ref())? && refresh_keys::insert(conn, &key, trail)? {
+                Ok(AddKey::Added)
+            } else {
+                Ok(AddKey::Conflict)
+            }
+        })
+        .await
+    }
+
+    async fn destroy_derive_key(&self, version: u32, by: By) -> Result<Change, StoreError> {
+        self.change(by, move |conn, trail| {
+            overwriting(conn, || {
+                refresh_keys::destroy_derive_key(conn, version, trail)
+            })
+            .map(change)
+        })
+        .await
+    }
+
+    async fn remove_refresh_key(
+        &self,
+        version: u32,
+        no_grant_before: Timestamp,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        self.change(by, move |conn, trail| {
+            let remove = || refresh_keys::remove(conn, version, no_grant_before, trail);
+            overwriting(conn, remove).map(change)
+        })
+        .await
+    }
+
+    async fn refresh_keys(&self) -> Result<Vec<RefreshKeyRow>, StoreError> {
+        self.read(refresh_keys::all)
     }
 }
 

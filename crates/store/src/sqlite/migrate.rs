@@ -34,6 +34,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 5,
         sql: include_str!("migrations/0005_grants.sql"),
     },
+    Migration {
+        version: 6,
+        sql: include_str!("migrations/0006_refresh_keys.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

@@ -16,6 +16,7 @@ mod keys;
 mod known_sessions;
 mod migrate;
 mod reader;
+mod refresh_keys;
 mod restore;
 mod rows;
 mod sessions;
