@@ -141,6 +141,7 @@ async fn metrics(State(admin): State<Admin>) -> Response {
         places: admin.status.places(),
         log_lines_dropped: logging::dropped_lines(),
         mint_limits: admin.app.mint_limits.entries(),
+        client_limits: admin.app.client_throttle.entries(),
         draining: admin.status.is_draining(),
         tls: admin.status.tls().map(|tls| tls.state()),
         load: admin.app.authenticator.load(),

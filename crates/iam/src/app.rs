@@ -6,11 +6,12 @@ use sessionmint_oauth::lifetime::SessionPolicy;
 use sessionmint_store::{By, Store, StoreError};
 
 use crate::clock::{Clock, Skew, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, ThrottleConfig};
 use crate::http::KnownOrigins;
 use crate::keys::{KeysError, SigningKeys};
 use crate::limits::MintLimits;
 use crate::login::Authenticator;
+use crate::login::throttle::Throttle;
 use crate::metrics::Metrics;
 use crate::random::{self, Random, RandomError, SystemRandom};
 use crate::refusals::Refusals;
@@ -32,6 +33,7 @@ pub struct App {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     pub(crate) mint_limits: MintLimits,
+    pub(crate) client_throttle: Throttle,
     pub(crate) refusals: Refusals,
     pub(crate) known_origins: KnownOrigins,
     pub(crate) skew: Skew,
@@ -132,6 +134,7 @@ impl AppBuilder {
         keys.refresh(&*self.store, &by).await?;
         let known_origins = KnownOrigins::load(&*self.store).await?;
         Ok(Arc::new(App {
+            client_throttle: Throttle::new(&client_throttle(&self.config)),
             mint_limits: MintLimits::new(self.config.sessions.mints_per_minute),
             refusals: Refusals::default(),
             config: self.config,
@@ -144,5 +147,14 @@ impl AppBuilder {
             known_origins,
             skew: Skew::new(),
         }))
+    }
+}
+
+/// Secrets of clients are random, so nobody tries one of them on many clients; and one client with a wrong secret must not
+/// shut out the others of its machine.
+fn client_throttle(config: &Config) -> ThrottleConfig {
+    ThrottleConfig {
+        failures_per_network: u32::MAX,
+        ..config.login.throttle
     }
 }

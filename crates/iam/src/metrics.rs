@@ -13,6 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use sessionmint_oauth::ClientAuthentication;
 use sessionmint_store::{AuditKind, CommandEnd, CommandKind, Observer};
 
 /// The media type of [`Metrics::text`].
@@ -33,6 +34,7 @@ pub struct Metrics {
     sign_ins: Family<OutcomeLabel, Counter>,
     sign_outs: Family<OutcomeLabel, Counter>,
     refused_origins: Family<ReasonLabel, Counter>,
+    clients: Family<ClientLabels, Counter>,
     store: StoreMetrics,
     state: StateMetrics,
 }
@@ -56,6 +58,12 @@ struct OutcomeLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClientLabels {
+    way: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -116,6 +124,8 @@ pub struct State {
     pub places: usize,
     /// Sessions whose mints are counted at the moment.
     pub mint_limits: usize,
+    /// Clients and networks whose failures to prove who they are are remembered.
+    pub client_limits: usize,
     /// Lines of the log that were dropped.
     pub log_lines_dropped: u64,
     /// Whether the service is stopping.
@@ -149,6 +159,7 @@ impl Metrics {
             sign_ins: Family::default(),
             sign_outs: Family::default(),
             refused_origins: Family::default(),
+            clients: Family::default(),
             store,
             state: StateMetrics::default(),
         };
@@ -179,6 +190,11 @@ impl Metrics {
             "Requests and preflights from where no script may call",
             self.refused_origins.clone(),
         );
+        registry.register(
+            "client_authentications",
+            "Requests of clients of the standard grants by the way that they prove who they are, and outcome",
+            self.clients.clone(),
+        );
         registry.register_with_unit(
             "store_command",
             "Time of storage commands, queueing included",
@@ -208,7 +224,7 @@ impl Metrics {
         );
         registry.register(
             "limiter_entries",
-            "Whose use is remembered for a limit: sessions that mint, networks and accounts with failed sign-ins",
+            "Whose use is remembered for a limit: sessions that mint, networks and accounts with failed sign-ins, networks and clients with wrong secrets",
             state.limiters.clone(),
         );
         registry.register(
@@ -274,6 +290,12 @@ impl Metrics {
             self.token("session", outcome, 0);
         }
         self.token("session", "temporarily_unavailable", 0);
+        for way in ClientAuthentication::ALL {
+            let (way, outcome) = (way.as_str(), "authenticated");
+            self.clients
+                .get_or_create(&ClientLabels { way, outcome })
+                .inc_by(0);
+        }
         for outcome in ["signed_in", "rejected", "throttled", "busy", "unavailable"] {
             self.sign_ins
                 .get_or_create(&OutcomeLabel { outcome })
@@ -324,6 +346,13 @@ impl Metrics {
             .inc();
     }
 
+    /// A client proved who it is, or did not.
+    pub(crate) fn client_authentication(&self, way: &'static str, outcome: &'static str) {
+        self.clients
+            .get_or_create(&ClientLabels { way, outcome })
+            .inc();
+    }
+
     /// What the store tells of its commands.
     pub fn store_observer(&self) -> impl Observer + use<> {
         self.store.clone()
@@ -350,6 +379,7 @@ impl Metrics {
         dropped.store(state.log_lines_dropped, Ordering::Relaxed);
         let limiter = |table| self.state.limiters.get_or_create(&TableLabel { table });
         set(&limiter("mints"), state.mint_limits);
+        set(&limiter("clients"), state.client_limits);
         set(&self.state.draining, usize::from(state.draining));
         set(&self.state.keys, state.keys);
         self.state

@@ -10,11 +10,13 @@ use serde::Serialize;
 pub enum ErrorCode {
     /// Malformed, or a parameter is missing, repeated or invalid.
     InvalidRequest,
+    /// The client did not prove who it is.
+    InvalidClient,
     /// This client may not use this grant.
     UnauthorizedClient,
     /// The service does not know this grant.
     UnsupportedGrantType,
-    /// The code is not good, or not for this client (RFC 6749 §5.2).
+    /// The code or token is not good, or not for this client (RFC 6749 §5.2).
     InvalidGrant,
     /// The authorization endpoint gives codes only (RFC 6749 §4.1.2.1).
     UnsupportedResponseType,
@@ -45,6 +47,7 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidGrant => "invalid_grant",
@@ -125,6 +128,7 @@ mod tests {
     fn the_two_spellings_of_a_code_agree() {
         for code in [
             ErrorCode::InvalidRequest,
+            ErrorCode::InvalidClient,
             ErrorCode::UnauthorizedClient,
             ErrorCode::UnsupportedGrantType,
             ErrorCode::InvalidGrant,

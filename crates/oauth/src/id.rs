@@ -91,6 +91,11 @@ random_id!(
     RecordId, "rec_", "a record's id (`rec_` and 22 base64url characters)"
 );
 
+random_id!(
+    /// A secret of a client, not the secret itself: `sec_` and 22 base64url characters. What operators name it by.
+    SecretId, "sec_", "a secret's id (`sec_` and 22 base64url characters)"
+);
+
 /// A client must not be able to look like a user, a session or a grant where they meet (`sub`, logs).
 const RESERVED: [&str; 4] = ["usr_", "ses_", "cli_", "grt_"];
 

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::jwk::Algorithm;
 use crate::unique::{ObjectError, parse_object};
-use crate::{AccessTokenClaims, Timestamp};
+use crate::{AccessTokenClaims, ActingParty, Timestamp};
 
 /// The longest token that is looked at, in bytes. Ours have about 600.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -20,6 +20,9 @@ pub const MAX_KID_BYTES: usize = 128;
 
 /// The most that clocks may differ, in seconds. [`ExpectedClaims::leeway_secs`] is cut to it.
 pub const MAX_LEEWAY_SECS: u64 = 5;
+
+/// Most parties in a chain of `act` (RFC 8693 §4.1).
+pub const MAX_ACTING: usize = 4;
 
 /// The longest `sub`, `jti` and `sid`, in bytes (RFC 9068 gives none; OpenID Connect Core §2 allows `sub` 255).
 const MAX_IDENTIFIER_BYTES: usize = 255;
@@ -247,6 +250,16 @@ impl SignedToken {
                 .unwrap_or_default()
                 .parse()
                 .map_err(|_| TokenRefusal::BadClaim("scope"))?,
+            gid: self
+                .if_present("gid", Self::identifier)?
+                .map(str::parse)
+                .transpose()
+                .map_err(|_| TokenRefusal::BadClaim("gid"))?,
+            act: self
+                .claims
+                .get("act")
+                .map(|act| acting_party(act, MAX_ACTING))
+                .transpose()?,
         })
     }
 
@@ -291,6 +304,25 @@ impl SignedToken {
                 .ok_or(TokenRefusal::BadClaim(name)),
         }
     }
+}
+
+/// The chain of those who act, which is as long as `most` at the most.
+fn acting_party(act: &Value, most: usize) -> Result<ActingParty, TokenRefusal> {
+    let bad = TokenRefusal::BadClaim("act");
+    let sub = act
+        .get("sub")
+        .and_then(Value::as_str)
+        .filter(|sub| !sub.is_empty() && sub.len() <= MAX_IDENTIFIER_BYTES)
+        .ok_or(bad)?;
+    let before = match act.get("act") {
+        None => None,
+        Some(_) if most <= 1 => return Err(bad),
+        Some(before) => Some(Box::new(acting_party(before, most - 1)?)),
+    };
+    Ok(ActingParty {
+        sub: sub.to_owned(),
+        act: before,
+    })
 }
 
 /// The engine refuses padding, whitespace, the `+/` alphabet and non-zero trailing bits.

@@ -15,11 +15,13 @@
 //! # Ok::<(), sessionmint_oauth::InvalidScope>(())
 //! ```
 
+pub mod asked;
 pub mod authorize;
 pub mod bearer;
 pub mod challenge;
 pub mod claims;
 pub mod client;
+pub mod client_authentication;
 pub mod cookie;
 pub mod error;
 pub mod form;
@@ -37,6 +39,7 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh_key;
 pub mod refresh_token;
+pub mod registration;
 pub mod rotation;
 pub mod scope;
 pub mod session_grant;
@@ -44,10 +47,10 @@ pub mod time;
 mod unique;
 
 pub use challenge::BearerChallenge;
-pub use claims::{AccessTokenClaims, ClaimsToSign};
+pub use claims::{AccessTokenClaims, ActingParty, ClaimsToSign, GrantClaims};
 pub use client::BrowserClient;
 pub use id::{
-    ClientId, ClientSubject, GrantId, InvalidId, RecordId, RefreshTokenHash, SessionId,
+    ClientId, ClientSubject, GrantId, InvalidId, RecordId, RefreshTokenHash, SecretId, SessionId,
     SessionKeyHash, UserId,
 };
 pub use issuer::{InvalidIssuer, Issuer};

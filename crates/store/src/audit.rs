@@ -47,6 +47,11 @@ impl By {
         Self::new(Some(Actor::User(id)), at)
     }
 
+    /// A client that proved who it is, or named itself if it is a public one.
+    pub fn client(id: ClientId, at: Timestamp) -> Self {
+        Self::new(Some(Actor::Client(id)), at)
+    }
+
     /// The user whom the record is about.
     pub fn owner(at: Timestamp) -> Self {
         Self::new(None, at)
@@ -81,6 +86,8 @@ impl By {
 pub enum Actor {
     /// A user.
     User(UserId),
+    /// A client of the standard grants.
+    Client(ClientId),
     /// Somebody at the command line.
     Operator(String),
     /// The service, by the clock.
@@ -90,20 +97,22 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// `user`, `operator`, `service` or `nobody`.
+    /// `user`, `client`, `operator`, `service` or `nobody`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::User(_) => "user",
+            Self::Client(_) => "client",
             Self::Operator(_) => "operator",
             Self::Service => "service",
             Self::Nobody => "nobody",
         }
     }
 
-    /// The id of the user or the name of the operator.
+    /// The id of the user or client, or the name of the operator.
     pub fn id(&self) -> Option<&str> {
         match self {
             Self::User(id) => Some(id.as_str()),
+            Self::Client(id) => Some(id.as_str()),
             Self::Operator(name) => Some(name),
             Self::Service | Self::Nobody => None,
         }
@@ -187,6 +196,16 @@ words! {
         GrantStarted = "grant.started"
         /// A grant of a user to a client is over before its time.
         GrantEnded = "grant.ended"
+        /// A client gets no tokens any more.
+        ClientDisabled = "client.disabled"
+        /// A client gets tokens again.
+        ClientEnabled = "client.enabled"
+        /// A client has a secret more.
+        ClientSecretAdded = "client.secret-added"
+        /// A client has a secret less.
+        ClientSecretRemoved = "client.secret-removed"
+        /// A request did not prove that it comes from the client that it names.
+        ClientRefused = "client.refused"
         /// A signing key was added.
         KeyAdded = "key.added"
         /// A signing key was encrypted that was not before, or with another key than before.
@@ -227,6 +246,8 @@ words! {
         Restored = "restored"
         /// Unknown name, wrong password, or a user who may not sign in.
         Rejected = "rejected"
+        /// The client is disabled.
+        Disabled = "disabled"
         /// There were too many attempts before.
         Throttled = "throttled"
         /// The request has no origin.

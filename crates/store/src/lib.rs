@@ -45,6 +45,7 @@ mod audit;
 )]
 pub mod contract;
 mod grants;
+mod oauth_clients;
 mod observer;
 mod records;
 pub mod sqlite;
@@ -55,6 +56,9 @@ pub use audit::{
     NewAuditRecord, Refusal, UnknownWord,
 };
 pub use grants::{Grant, Grants, GrantsOf, NewGrant, Revoked, RotateGrant, StartGrant, Successor};
+pub use oauth_clients::{
+    AddOAuthClient, AddSecret, ClientSecret, MAX_SECRETS, OAuthClients, ReplaceOAuthClient,
+};
 pub use observer::{CommandEnd, CommandKind, Observer};
 pub use records::{
     NewSession, NewUser, RefreshKeyRow, ResealedKey, ResealedRefreshKey, Session, SigningKeyRow,

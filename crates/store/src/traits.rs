@@ -12,8 +12,8 @@ use sessionmint_oauth::{
 };
 
 use crate::{
-    AuditCursor, AuditFilter, AuditRecord, By, Grants, NewSession, NewUser, RefreshKeyRow, Refusal,
-    ResealedKey, ResealedRefreshKey, Session, SigningKeyRow, User,
+    AuditCursor, AuditFilter, AuditRecord, By, Grants, NewSession, NewUser, OAuthClients,
+    RefreshKeyRow, Refusal, ResealedKey, ResealedRefreshKey, Session, SigningKeyRow, User,
 };
 
 /// The engine could not answer. Nothing is known of the command's effect unless the engine says so.
@@ -76,8 +76,15 @@ pub enum StartSession {
 pub enum AddClient {
     /// The client is there now.
     Added,
-    /// Another client has that id.
+    /// Another client has that id, of whichever kind.
     IdTaken,
+    /// A public client of the standard grants has users sent to this origin: its pages could read the codes.
+    RedirectedTo {
+        /// The origin in question.
+        origin: String,
+        /// Which client.
+        client_id: ClientId,
+    },
     /// An origin belongs to another client already.
     OriginTaken {
         /// The origin in question.
@@ -94,6 +101,13 @@ pub enum ReplaceClient {
     Replaced,
     /// There is no client of that id.
     NotFound,
+    /// See [`AddClient::RedirectedTo`]; nothing changed.
+    RedirectedTo {
+        /// The origin in question.
+        origin: String,
+        /// Which client.
+        client_id: ClientId,
+    },
     /// An origin belongs to another client; nothing changed.
     OriginTaken {
         /// The origin in question.
@@ -225,7 +239,7 @@ pub trait Sessions: Send + Sync {
 /// Registered clients. Changes by another process (the CLI beside a running service) are seen at once.
 #[async_trait]
 pub trait Clients: Send + Sync {
-    /// Adds a client unless its id or one of its origins is taken.
+    /// Adds a client unless its id is taken by a client of either kind, or one of its origins is.
     async fn add_client(&self, client: BrowserClient, by: By) -> Result<AddClient, StoreError>;
     /// Replaces the client of the same id, its origins included, unless one of them is another client's.
     async fn replace_client(
@@ -323,6 +337,6 @@ pub trait Audit: Send + Sync {
 }
 
 /// All of it: what the service is given.
-pub trait Store: Users + Sessions + Clients + Grants + Keys + Audit {}
+pub trait Store: Users + Sessions + Clients + OAuthClients + Grants + Keys + Audit {}
 
-impl<T: Users + Sessions + Clients + Grants + Keys + Audit> Store for T {}
+impl<T: Users + Sessions + Clients + OAuthClients + Grants + Keys + Audit> Store for T {}

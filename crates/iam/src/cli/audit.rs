@@ -188,6 +188,7 @@ fn row(record: &AuditRecord, name: Option<&str>) -> [String; 8] {
     let who = match &record.actor {
         Actor::User(id) if Some(id) == record.user_id.as_ref() => "user".to_owned(),
         Actor::User(id) => id.to_string(),
+        Actor::Client(id) => format!("client {id}"),
         Actor::Operator(name) => Printable(name).to_string(),
         Actor::Service | Actor::Nobody => format!("({})", record.actor.as_str()),
     };

@@ -1,64 +1,123 @@
-//! `sessionmint client …`.
+//! `sessionmint client …`: the commands, and what they do for browser apps. For other clients that is in `oauth_client`.
 
-use clap::{Args, Subcommand};
-use serde_json::json;
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::{Value, json};
 use sessionmint_iam::config::Partial;
 use sessionmint_oauth::session_grant::TTL_SECS;
-use sessionmint_oauth::{BrowserClient, ClientId, Scope};
-use sessionmint_store::{AddClient, Change, Clients as _, ReplaceClient, SqliteStore};
+use sessionmint_oauth::{BrowserClient, ClientId, Scope, SecretId};
+use sessionmint_store::{
+    AddClient, Change, Clients as _, OAuthClients as _, ReplaceClient, SqliteStore,
+};
 
 use super::by::by;
 use super::client_edit::Set;
+use super::oauth_client::{self, OAuth, distinct};
 use super::origin::{cross_site, parse_origin, parse_resource};
 use super::store::{Missing, block_on, open};
 use super::{CliError, Common, output};
 
 #[derive(Subcommand)]
 pub(super) enum Client {
-    /// Add a browser app
-    #[command(
-        after_help = "Example:\n  sessionmint client add web --origin https://ui.example.com \\\n    --resource https://api.example.com --resource https://api.example.com/iam \\\n    --scope \"account notes:read notes:write\" --default-scope \"notes:read notes:write\" --config sessionmint.toml"
-    )]
+    /// Add a browser app (--origin) or a client of the standard grants (--grant)
+    #[command(after_help = ADD_EXAMPLES)]
     Add(Add),
-    /// Change a browser app; what is not named stays
+    /// Change a client; what is not named stays
     #[command(
         after_help = "Example:\n  sessionmint client set web --ttl 60 --add-origin https://beta.example.com --config sessionmint.toml"
     )]
     Set(Set),
-    /// Remove a browser app; its pages can mint no more
+    /// Remove a client; it gets no tokens any more
     Remove(Id),
-    /// List the browser apps
+    /// List the clients
     List(List),
+    /// Show one client
+    Show(Show),
+    /// Give a client one more secret, to replace the one that it has
+    RotateSecret(Show),
+    /// Take a secret from a client
+    DropSecret(DropSecret),
+    /// Refuse a client of the standard grants every token, until it is enabled again
+    Disable(Id),
+    /// Let a disabled client get tokens again
+    Enable(Id),
 }
 
+const ADD_EXAMPLES: &str = "\
+Examples:
+  A browser app:
+    sessionmint client add web --origin https://ui.example.com \\
+      --resource https://api.example.com --resource https://api.example.com/iam \\
+      --scope \"account notes:read notes:write\" --default-scope \"notes:read notes:write\" --config sessionmint.toml
+
+  A service that acts for itself; its secret is shown once:
+    sessionmint client add worker --grant client_credentials \\
+      --resource https://api.example.com --scope notes:read --config sessionmint.toml";
+
 #[derive(Args)]
+#[command(group = ArgGroup::new("kind").required(true).args(["origins", "grants"]))]
 pub(super) struct Add {
     /// Its id, the `client_id` of its tokens: 1 to 64 letters, digits, `.`, `_`, `-`
     id: ClientId,
-    /// An origin of its pages, e.g. `https://ui.example.com`; repeat for more
-    #[arg(long = "origin", value_name = "ORIGIN", required = true, value_parser = parse_origin)]
+    /// Of a browser app: an origin of its pages, e.g. `https://ui.example.com`; repeat for more
+    #[arg(long = "origin", value_name = "ORIGIN", value_parser = parse_origin)]
     origins: Vec<String>,
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    oauth: OAuth,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What every client has.
+#[derive(Args)]
+pub(super) struct Access {
     /// An audience that it may ask for, the address of an API; repeat for more
     #[arg(long = "resource", value_name = "URL", required = true, value_parser = parse_resource)]
-    resources: Vec<String>,
+    pub(super) resources: Vec<String>,
     /// The audience when it names none [default: the first --resource]
     #[arg(long, value_name = "URL", value_parser = parse_resource)]
     default_resource: Option<String>,
     /// All scopes that it may ask for, separated by spaces
     #[arg(long)]
-    scope: Scope,
+    pub(super) scope: Scope,
     /// The scopes when it names none [default: all of --scope]
     #[arg(long, value_name = "SCOPE")]
-    default_scope: Option<Scope>,
+    pub(super) default_scope: Option<Scope>,
     /// Lifetime of its access tokens, 5 to 300
     #[arg(long, value_name = "SECONDS", default_value_t = *TTL_SECS.end(), value_parser = clap::value_parser!(u64).range(TTL_SECS))]
-    ttl: u64,
+    pub(super) ttl: u64,
+}
+
+impl Access {
+    pub(super) fn default_resource(&self) -> String {
+        let named = self.default_resource.as_ref().or(self.resources.first());
+        named.cloned().unwrap_or_default()
+    }
 }
 
 #[derive(Args)]
 pub(super) struct Id {
     /// The client's id
     id: ClientId,
+}
+
+#[derive(Args)]
+pub(super) struct Show {
+    /// The client's id
+    id: ClientId,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct DropSecret {
+    /// The client's id
+    id: ClientId,
+    /// The secret's id, as `client show` has it
+    secret: SecretId,
 }
 
 #[derive(Args)]
@@ -80,44 +139,67 @@ impl Client {
             match self {
                 Self::Add(add) => add_client(&store, &settings, add).await,
                 Self::Set(set) => set_client(&store, &settings, set).await,
-                Self::Remove(Id { id }) => match store.remove_client(&id, by()).await? {
-                    Change::Done => output::line(&format!(
-                        "removed client `{id}`; its pages can mint no more"
-                    )),
-                    Change::NotFound => Err(no_client(&id)),
-                },
+                Self::Remove(Id { id }) => remove(&store, &id).await,
                 Self::List(List { json }) => list(&store, json).await,
+                Self::Show(Show { id, json }) => show(&store, &id, json).await,
+                Self::RotateSecret(Show { id, json }) => {
+                    oauth_client::rotate_secret(&store, &id, json).await
+                }
+                Self::DropSecret(DropSecret { id, secret }) => {
+                    oauth_client::drop_secret(&store, &id, &secret).await
+                }
+                Self::Disable(Id { id }) => oauth_client::set_disabled(&store, &id, true).await,
+                Self::Enable(Id { id }) => oauth_client::set_disabled(&store, &id, false).await,
             }
         })
     }
 }
 
 async fn add_client(store: &SqliteStore, settings: &Partial, add: Add) -> Result<(), CliError> {
-    let first = add.resources.first().cloned().unwrap_or_default();
+    let Add {
+        id,
+        origins,
+        access,
+        oauth,
+        json,
+    } = add;
+    if origins.is_empty() {
+        return oauth_client::add(store, settings, id, access, oauth, json).await;
+    }
     let client = BrowserClient {
-        client_id: add.id,
-        origins: distinct(add.origins),
-        default_resource: add.default_resource.unwrap_or(first),
-        resources: distinct(add.resources),
-        default_scopes: add.default_scope.unwrap_or_else(|| add.scope.clone()),
-        scopes: add.scope,
-        ttl: add.ttl,
+        client_id: id,
+        origins: distinct(origins),
+        default_resource: access.default_resource(),
+        resources: distinct(access.resources),
+        default_scopes: access.default_scope.unwrap_or_else(|| access.scope.clone()),
+        scopes: access.scope,
+        ttl: access.ttl,
     };
     check(settings, &client)?;
     let id = client.client_id.clone();
     match store.add_client(client, by()).await? {
+        AddClient::Added if json => output::json(&json!({ "client_id": id.as_str() })),
         AddClient::Added => output::line(&format!("added client `{id}`")),
         AddClient::IdTaken => Err(format!(
             "there is a client `{id}` already; to change it: sessionmint client set {id} …"
         )
         .into()),
         AddClient::OriginTaken { origin, client_id } => Err(origin_taken(&origin, &client_id)),
+        AddClient::RedirectedTo { origin, client_id } => Err(redirected_to(&origin, &client_id)),
     }
 }
 
 async fn set_client(store: &SqliteStore, settings: &Partial, set: Set) -> Result<(), CliError> {
     let id = set.id.clone();
-    let current = store.client(&id).await?.ok_or_else(|| no_client(&id))?;
+    let Some(current) = store.client(&id).await? else {
+        let current = store
+            .oauth_client(&id)
+            .await?
+            .ok_or_else(|| no_client(&id))?;
+        let changed = set.apply_to_oauth(current)?;
+        oauth_client::check(settings, &changed)?;
+        return oauth_client::replace(store, changed).await;
+    };
     let changed = set.apply(current)?;
     check(settings, &changed)?;
     match store.replace_client(changed, by()).await? {
@@ -126,6 +208,9 @@ async fn set_client(store: &SqliteStore, settings: &Partial, set: Set) -> Result
         )),
         ReplaceClient::NotFound => Err(no_client(&id)),
         ReplaceClient::OriginTaken { origin, client_id } => Err(origin_taken(&origin, &client_id)),
+        ReplaceClient::RedirectedTo { origin, client_id } => {
+            Err(redirected_to(&origin, &client_id))
+        }
     }
 }
 
@@ -188,7 +273,18 @@ pub(super) fn check(settings: &Partial, client: &BrowserClient) -> Result<(), Cl
     Ok(())
 }
 
-fn no_client(id: &ClientId) -> CliError {
+async fn remove(store: &SqliteStore, id: &ClientId) -> Result<(), CliError> {
+    let what = if store.remove_client(id, by()).await? == Change::Done {
+        "its pages can mint no more"
+    } else if oauth_client::remove(store, id).await? == Change::Done {
+        "it gets no tokens any more"
+    } else {
+        return Err(no_client(id));
+    };
+    output::line(&format!("removed client `{id}`; {what}"))
+}
+
+pub(super) fn no_client(id: &ClientId) -> CliError {
     format!("there is no client `{id}`; `sessionmint client list` shows them").into()
 }
 
@@ -200,39 +296,45 @@ pub(super) fn origin_taken(origin: &str, client_id: &ClientId) -> CliError {
     .into()
 }
 
-/// Without repetitions, in the order given.
-fn distinct(values: Vec<String>) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
-    values
-        .into_iter()
-        .filter(|value| seen.insert(value.clone()))
-        .collect()
+pub(super) fn redirected_to(origin: &str, client_id: &ClientId) -> CliError {
+    format!(
+        "the public client `{client_id}` has users sent to {origin}, where pages of a browser app could take what is meant \
+         for it; see: sessionmint client show {client_id}"
+    )
+    .into()
+}
+
+/// As documented for `client list --json`.
+fn object(client: &BrowserClient) -> Value {
+    json!({
+        "kind": "browser",
+        "client_id": client.client_id.as_str(),
+        "origins": client.origins,
+        "default_resource": client.default_resource,
+        "resources": client.resources,
+        "scopes": client.scopes.to_string(),
+        "default_scopes": client.default_scopes.to_string(),
+        "ttl": client.ttl,
+    })
 }
 
 async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
-    let clients = store.clients().await?;
+    let browser = store.clients().await?;
+    let oauth = store.oauth_clients().await?;
     if json {
-        let clients: Vec<_> = clients
-            .iter()
-            .map(|client| {
-                json!({
-                    "client_id": client.client_id.as_str(),
-                    "origins": client.origins,
-                    "default_resource": client.default_resource,
-                    "resources": client.resources,
-                    "scopes": client.scopes.to_string(),
-                    "default_scopes": client.default_scopes.to_string(),
-                    "ttl": client.ttl,
-                })
-            })
-            .collect();
+        let mut clients: Vec<_> = browser.iter().map(object).collect();
+        for client in &oauth {
+            let secrets = store.client_secrets(&client.client_id).await?;
+            clients.push(oauth_client::object(client, &secrets));
+        }
         return output::json(&clients.into());
     }
-    let rows: Vec<_> = clients
+    let mut rows: Vec<_> = browser
         .into_iter()
         .map(|client| {
             [
                 client.client_id.to_string(),
+                "session".to_owned(),
                 client.origins.join(" "),
                 client.resources.join(" "),
                 client.scopes.to_string(),
@@ -240,5 +342,58 @@ async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
             ]
         })
         .collect();
-    output::table(["ID", "ORIGINS", "RESOURCES", "SCOPES", "TTL"], &rows)
+    rows.extend(oauth.into_iter().map(|client| {
+        let grants: Vec<_> = client.grants.iter().map(ToString::to_string).collect();
+        let disabled = if client.disabled_at.is_some() {
+            " (disabled)"
+        } else {
+            ""
+        };
+        [
+            format!("{}{disabled}", client.client_id),
+            grants.join(" "),
+            client.redirect_uris.join(" "),
+            client.resources.join(" "),
+            client.scopes.to_string(),
+            client.ttl.to_string(),
+        ]
+    }));
+    let head = [
+        "ID",
+        "GRANTS",
+        "ORIGINS OR REDIRECT URIS",
+        "RESOURCES",
+        "SCOPES",
+        "TTL",
+    ];
+    output::table(head, &rows)
+}
+
+async fn show(store: &SqliteStore, id: &ClientId, json: bool) -> Result<(), CliError> {
+    let object = match (store.client(id).await?, store.oauth_client(id).await?) {
+        (Some(client), _) => object(&client),
+        (None, Some(client)) => oauth_client::object(&client, &store.client_secrets(id).await?),
+        (None, None) => return Err(no_client(id)),
+    };
+    if json {
+        return output::json(&object);
+    }
+    let text = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => {
+            let values = values.iter().map(|value| {
+                value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned)
+            });
+            values.collect::<Vec<_>>().join(" ")
+        }
+        other => other.to_string(),
+    };
+    let members = object.as_object().into_iter().flatten();
+    let rows: Vec<_> = members
+        .map(|(name, value)| [name.clone(), text(value)])
+        .collect();
+    output::table(["WHAT", "VALUE"], &rows)
 }

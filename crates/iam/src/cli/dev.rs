@@ -136,11 +136,17 @@ async fn put_client(
         ReplaceClient::NotFound => match store.add_client(wanted.clone(), by()).await? {
             AddClient::Added => None,
             AddClient::OriginTaken { origin, client_id } => Some((origin, client_id)),
+            AddClient::RedirectedTo { origin, client_id } => {
+                return Err(client::redirected_to(&origin, &client_id));
+            }
             AddClient::IdTaken => {
                 return Err("another `serve --dev` is starting on the same database".into());
             }
         },
         ReplaceClient::OriginTaken { origin, client_id } => Some((origin, client_id)),
+        ReplaceClient::RedirectedTo { origin, client_id } => {
+            return Err(client::redirected_to(&origin, &client_id));
+        }
     };
     match conflict {
         None => Ok(()),

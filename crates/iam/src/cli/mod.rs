@@ -10,6 +10,7 @@ mod dev;
 mod health;
 mod import;
 mod keys;
+mod oauth_client;
 mod origin;
 mod output;
 mod password;
@@ -76,7 +77,7 @@ enum Command {
     /// Users: add, import, change, disable, enable, new password, remove, list
     #[command(subcommand)]
     User(user::User),
-    /// Browser apps that may mint: add, change, remove, list
+    /// Clients: add, change, remove, list, show, secrets, disable, enable
     #[command(subcommand)]
     Client(client::Client),
     /// Sessions: list, end

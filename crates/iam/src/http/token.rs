@@ -1,29 +1,36 @@
-//! `POST /oauth/token`: access tokens. Enabled is the session grant, which mints from the session cookie.
+//! `POST /oauth/token`: access tokens. The session grant mints from the session cookie, for browser apps; the grants of the
+//! standard are for other clients, never for a page, and their answers carry no CORS headers. One file a grant.
+
+mod client_credentials;
+mod issue;
+mod session;
+mod standard;
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sessionmint_oauth::asked::Beyond;
 use sessionmint_oauth::error::{ErrorBody, ErrorCode};
-use sessionmint_oauth::form::{Form, InvalidForm, is_media_type};
-use sessionmint_oauth::session_grant::{self, Mint, Refusal, SessionGrantRequest, SessionRow};
-use sessionmint_oauth::{ClaimsToSign, ClientId, SessionKeyHash, Timestamp};
-use sessionmint_store::{AuditKind, Change, Session, StoreError};
+use sessionmint_oauth::form::Form;
+use sessionmint_oauth::session_grant::{self, Refusal};
+use sessionmint_oauth::{ClientId, GrantType};
+use sessionmint_store::{AuditKind, Session, StoreError};
 use tracing::field::display;
 
-use super::body::{self, BodyError};
 use super::caller::{Caller, NotAllowed};
+use super::client_authentication::{ClientError, ClientRefused};
 use super::client_ip::client_ip_of;
+use super::form_body::{self, FormError};
 use super::problem::OUTAGE_RETRY_SECS;
 use super::{answer, cookie};
 use crate::App;
 use crate::keys::SigningError;
-use crate::random::{self, RandomError};
+use crate::random::RandomError;
 use crate::refusals::{About, Refused};
+pub(super) use issue::{AccessToken, TokenAnswer, issue};
 
 /// Grants of OAuth that exist, but that no browser client may use.
 const GRANTS_OF_OTHER_CLIENTS: [&str; 5] = [
@@ -42,17 +49,11 @@ struct Minted {
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
-enum TokenError {
+pub(super) enum TokenError {
     #[error(transparent)]
     NotAllowed(#[from] NotAllowed),
-    #[error("the content type is not application/x-www-form-urlencoded")]
-    UnsupportedMediaType,
-    #[error("parameters belong in the body, not in the address")]
-    Query,
     #[error(transparent)]
-    Body(#[from] BodyError),
-    #[error(transparent)]
-    Form(#[from] InvalidForm),
+    Form(#[from] FormError),
     #[error("grant_type is missing")]
     GrantMissing,
     #[error("this grant is not for browser clients")]
@@ -61,6 +62,12 @@ enum TokenError {
     GrantUnknown,
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error(transparent)]
+    Client(#[from] ClientRefused),
+    #[error("the client may not use this grant")]
+    GrantNotAllowed,
+    #[error(transparent)]
+    Beyond(#[from] Beyond),
     #[error("too many tokens for this session")]
     Throttled { retry_after_secs: u64 },
     #[error(transparent)]
@@ -72,9 +79,9 @@ enum TokenError {
 }
 
 /// What the one log line of a request says beside its outcome.
-#[derive(Default)]
 struct LogLine {
-    other_grant: bool,
+    grant: &'static str,
+    client_id: Option<ClientId>,
     session: Option<Arc<Session>>,
 }
 
@@ -84,10 +91,14 @@ pub(super) async fn mint(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
-    let mut line = LogLine::default();
+    let mut line = LogLine {
+        grant: "session",
+        client_id: caller.client_id().cloned(),
+        session: None,
+    };
     let result = grant(&app, &caller, request, &mut line).await;
-    line.write(&caller, &result);
-    app.metrics.token_answer(line.grant(), outcome(&result));
+    line.write(&result);
+    app.metrics.token_answer(line.grant, outcome(&result));
     match result {
         Ok(minted) => answer::json_text(StatusCode::OK, minted.json),
         Err(error) => error.into_response(),
@@ -105,21 +116,11 @@ async fn grant(
     if !matches!(caller, Caller::NoOrigin) {
         caller.client()?;
     }
-    if parts.uri.query().is_some_and(|query| !query.is_empty()) {
-        return Err(TokenError::Query);
-    }
-    let content_type = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .map_or(&b""[..], HeaderValue::as_bytes);
-    if !is_media_type(content_type, "application/x-www-form-urlencoded") {
-        return Err(TokenError::UnsupportedMediaType);
-    }
-    let body = body::read(body).await?;
-    let form = Form::parse(&body)?;
+    let body = form_body::read(&parts, body).await?;
+    let form = Form::parse(&body).map_err(FormError::from)?;
     let grant_type = form.get("grant_type").ok_or(TokenError::GrantMissing)?;
     if grant_type == session_grant::GRANT_TYPE || grant_type == session_grant::GRANT_TYPE_URN {
-        let minted = from_session(app, caller, &parts.headers, &form, line).await;
+        let minted = session::from_session(app, caller, &parts.headers, &form, line).await;
         if matches!(minted, Err(TokenError::Refused(Refusal::LoginRequired)))
             && cookie::is_ambiguous(&parts.headers)
         {
@@ -134,95 +135,18 @@ async fn grant(
         }
         return minted;
     }
-    line.other_grant = true;
-    if matches!(caller, Caller::Client(_)) && GRANTS_OF_OTHER_CLIENTS.contains(&grant_type) {
-        Err(TokenError::GrantOfOtherClients)
-    } else {
-        Err(TokenError::GrantUnknown)
+    let kind = grant_type.parse::<GrantType>().ok();
+    line.grant = kind.map_or("other", standard::label);
+    match (caller, kind) {
+        // Boxed, so that what a mint has to carry about stays small.
+        (Caller::NoOrigin, Some(kind)) => {
+            Box::pin(standard::grant(app, &parts, &form, kind, line)).await
+        }
+        (Caller::Client(_), _) if GRANTS_OF_OTHER_CLIENTS.contains(&grant_type) => {
+            Err(TokenError::GrantOfOtherClients)
+        }
+        _ => Err(TokenError::GrantUnknown),
     }
-}
-
-async fn from_session(
-    app: &App,
-    caller: &Caller,
-    headers: &HeaderMap,
-    form: &Form<'_>,
-    line: &mut LogLine,
-) -> Result<Minted, TokenError> {
-    let client = caller.client()?;
-    let authorized = SessionGrantRequest::from_form(form)?.authorize(client)?;
-    // In this order: a sign-out that was acknowledged before this moment is seen by the read that follows.
-    let now = app.clock.now();
-    let (key, session) = live_session(app, headers)
-        .await?
-        .ok_or(Refusal::LoginRequired)?;
-    let session = line.session.insert(session);
-    app.skew.look(session.auth_time, now);
-    let row = SessionRow {
-        times: session.times(),
-        user_scopes: session.user_scopes.as_ref(),
-    };
-    let mint = authorized.decide(Some(row), app.session_policy(), now)?;
-    app.mint_limits
-        .count(&key, now)
-        .map_err(|retry_after_secs| TokenError::Throttled { retry_after_secs })?;
-    if let Some(at) = mint.touch
-        && app.store.touch_session(&key, at).await? == Change::NotFound
-    {
-        return Err(Refusal::LoginRequired.into());
-    }
-    sign(app, &client.client_id, session, &mint, now)
-}
-
-async fn live_session(
-    app: &App,
-    headers: &HeaderMap,
-) -> Result<Option<(SessionKeyHash, Arc<Session>)>, StoreError> {
-    let Some(key) = cookie::session_key_hash(headers) else {
-        return Ok(None);
-    };
-    Ok(app.store.session(&key).await?.map(|session| (key, session)))
-}
-
-fn sign(
-    app: &App,
-    client_id: &ClientId,
-    session: &Session,
-    mint: &Mint,
-    now: Timestamp,
-) -> Result<Minted, TokenError> {
-    let claims = ClaimsToSign {
-        iss: app.config.issuer.as_str(),
-        sub: session.user_id.as_str(),
-        aud: &mint.audience,
-        exp: mint.expires_at,
-        iat: mint.issued_at,
-        jti: &URL_SAFE_NO_PAD.encode(random::bytes::<16>(&*app.random)?),
-        client_id: client_id.as_str(),
-        sid: Some(session.id.as_str()),
-        auth_time: Some(session.auth_time.secs()),
-        scope: mint.scope.as_str(),
-    };
-    let mut json = String::with_capacity(answer::USUAL_BYTES);
-    json.push_str(r#"{"access_token":""#);
-    app.keys.sign(&claims, now, &mut json)?;
-    answer_rest(&mut json, mint);
-    Ok(Minted {
-        json,
-        expires_in: mint.expires_in,
-    })
-}
-
-/// RFC 6749 §5.1, without a refresh token. Nothing in it needs an escape: a token is base64url, and a scope has neither
-/// `"` nor `\` (§3.3).
-fn answer_rest(json: &mut String, mint: &Mint) {
-    json.push_str(r#"","token_type":"Bearer","expires_in":"#);
-    json.push_str(&mint.expires_in.to_string());
-    json.push_str(r#","scope":""#);
-    json.push_str(mint.scope.as_str());
-    json.push_str(r#"","session_expires_in":"#);
-    json.push_str(&mint.session_expires_in.to_string());
-    json.push('}');
 }
 
 impl TokenError {
@@ -242,21 +166,11 @@ impl TokenError {
                 | NotAllowed::OwnOrigin
                 | NotAllowed::NotFetch,
             ) => (StatusCode::FORBIDDEN, ErrorCode::AccessDenied),
-            Self::UnsupportedMediaType => (
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                ErrorCode::InvalidRequest,
-            ),
-            Self::Body(BodyError::TooLarge) => {
-                (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::InvalidRequest)
-            }
-            Self::Body(BodyError::TooSlow) => {
-                (StatusCode::REQUEST_TIMEOUT, ErrorCode::InvalidRequest)
-            }
-            Self::Form(InvalidForm::SecondResource) => (bad, ErrorCode::InvalidTarget),
-            Self::Query
-            | Self::Body(BodyError::Broken)
-            | Self::Form(InvalidForm::Duplicate | InvalidForm::TooMany)
-            | Self::GrantMissing => (bad, ErrorCode::InvalidRequest),
+            Self::Form(error) => error.status_and_code(),
+            Self::Client(refused) => refused.status_and_code(),
+            Self::GrantMissing => (bad, ErrorCode::InvalidRequest),
+            Self::GrantNotAllowed => (bad, ErrorCode::UnauthorizedClient),
+            Self::Beyond(beyond) => (bad, beyond.code()),
             Self::GrantOfOtherClients => (bad, ErrorCode::UnauthorizedClient),
             Self::GrantUnknown => (bad, ErrorCode::UnsupportedGrantType),
             Self::Refused(Refusal::LoginRequired) => {
@@ -272,6 +186,7 @@ impl TokenError {
         match code {
             ErrorCode::LoginRequired
             | ErrorCode::TemporarilyUnavailable
+            | ErrorCode::InvalidClient
             | ErrorCode::AccessDenied => ErrorBody::new(code),
             _ => ErrorBody::new(code).describe(self.to_string()),
         }
@@ -280,6 +195,7 @@ impl TokenError {
     fn retry_after_secs(&self, code: ErrorCode) -> Option<u64> {
         match self {
             Self::Throttled { retry_after_secs } => Some(*retry_after_secs),
+            Self::Client(refused) => refused.retry_after_secs(),
             _ => (code == ErrorCode::TemporarilyUnavailable).then_some(OUTAGE_RETRY_SECS),
         }
     }
@@ -294,6 +210,9 @@ impl IntoResponse for TokenError {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Session"),
             );
+        }
+        if let Self::Client(refused) = &self {
+            refused.challenge(response.headers_mut());
         }
         if let Some(secs) = self.retry_after_secs(code) {
             response
@@ -313,15 +232,11 @@ fn outcome(result: &Result<Minted, TokenError>) -> &'static str {
 }
 
 impl LogLine {
-    fn grant(&self) -> &'static str {
-        if self.other_grant { "other" } else { "session" }
-    }
-
     /// One line, with fields that `grep` finds as `grant=session` and `outcome=minted`.
-    fn write(&self, caller: &Caller, result: &Result<Minted, TokenError>) {
-        let grant = display(self.grant());
+    fn write(&self, result: &Result<Minted, TokenError>) {
+        let grant = display(self.grant);
         let outcome = display(outcome(result));
-        let client_id = caller.client_id().map(display);
+        let client_id = self.client_id.as_ref().map(display);
         let sid = self.session.as_ref().map(|session| display(&session.id));
         let error = match result {
             Ok(minted) => {
@@ -337,11 +252,14 @@ impl LogLine {
             }
             Err(error) => error,
         };
+        let (status, _) = error.status_and_code();
         match error {
-            TokenError::NotAllowed(_) | TokenError::Throttled { .. } => {
+            TokenError::NotAllowed(_) | TokenError::Throttled { .. } | TokenError::Client(_)
+                if status != StatusCode::SERVICE_UNAVAILABLE =>
+            {
                 tracing::warn!(grant, outcome, client_id, sid, cause = %error, "token");
             }
-            TokenError::Store(_) | TokenError::Random(_) | TokenError::Signing(_) => {
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => {
                 tracing::error!(grant, outcome, client_id, sid, cause = %error, "token");
             }
             _ => tracing::info!(grant, outcome, client_id, sid, cause = %error, "token"),
@@ -356,7 +274,11 @@ impl TokenError {
                 NotAllowed::NoOrigin | NotAllowed::Origin(_) | NotAllowed::OwnOrigin,
             ) => "origin_refused",
             Self::NotAllowed(NotAllowed::NotFetch) => "fetch_refused",
-            Self::Throttled { .. } => "throttled",
+            Self::Throttled { .. }
+            | Self::Client(ClientRefused {
+                why: ClientError::Throttled { .. },
+                ..
+            }) => "throttled",
             _ => self.status_and_code().1.as_str(),
         }
     }

@@ -17,10 +17,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use serde::Serialize;
 use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal};
-use sessionmint_oauth::{
-    AccessTokenClaims, ClaimsToSign, KeyPolicy, KeyState, KeyTimes, Timestamp, TooSoon,
-};
+use sessionmint_oauth::{AccessTokenClaims, KeyPolicy, KeyState, KeyTimes, Timestamp, TooSoon};
 use sessionmint_store::{AddKey, By, SigningKeyRow, Store, StoreError};
 use zeroize::Zeroize as _;
 
@@ -226,7 +225,7 @@ impl SigningKeys {
     /// [`SigningError`] when the operating system gives no random bytes for the signature.
     pub fn sign(
         &self,
-        claims: &ClaimsToSign<'_>,
+        claims: &impl Serialize,
         now: Timestamp,
         out: &mut String,
     ) -> Result<(), SigningError> {

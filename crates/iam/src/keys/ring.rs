@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal, UnverifiedToken};
 use sessionmint_oauth::key_rotation::active;
-use sessionmint_oauth::{AccessTokenClaims, ClaimsToSign, KeyTimes, Timestamp};
+use sessionmint_oauth::{AccessTokenClaims, KeyTimes, Timestamp};
 
 use super::{Jwks, SigningError, SigningKey};
 
@@ -50,7 +51,7 @@ impl KeyRing {
 
     pub(super) fn sign(
         &self,
-        claims: &ClaimsToSign<'_>,
+        claims: &impl Serialize,
         now: Timestamp,
         out: &mut String,
     ) -> Result<(), SigningError> {

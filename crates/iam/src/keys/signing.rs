@@ -20,7 +20,8 @@ use jsonwebtoken::jwk::{
     EllipticCurveKeyType, Jwk, OctetKeyPairParameters, OctetKeyPairType, PublicKeyUse,
     RSAKeyParameters, RSAKeyType, ThumbprintHash,
 };
-use sessionmint_oauth::{Algorithm, ClaimsToSign, KeyMaterial, VerificationKeys};
+use serde::Serialize;
+use sessionmint_oauth::{Algorithm, KeyMaterial, VerificationKeys};
 use zeroize::Zeroizing;
 
 use super::KeysError;
@@ -129,7 +130,7 @@ impl SigningKey {
     /// Appends a token to `out`.
     pub(super) fn sign(
         &self,
-        claims: &ClaimsToSign<'_>,
+        claims: &impl Serialize,
         out: &mut String,
     ) -> Result<(), SigningError> {
         let mut json = Vec::with_capacity(USUAL_CLAIMS_BYTES);

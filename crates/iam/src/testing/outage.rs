@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use sessionmint_oauth::{
-    BrowserClient, ClientId, GrantId, Scope, SessionId, SessionKeyHash, Timestamp, UserId,
+    BrowserClient, ClientId, GrantId, OAuthClient, Scope, SecretId, SessionId, SessionKeyHash,
+    Timestamp, UserId,
 };
 use sessionmint_store::{
-    AddClient, AddKey, AddUser, Audit, AuditCursor, AuditFilter, AuditReason, AuditRecord, By,
-    Change, ChangePassword, Clients, EndSessions, Grant, Grants, GrantsOf, Keys, NewGrant,
-    NewSession, NewUser, RefreshKeyRow, Refusal, ReplaceClient, ResealedKey, ResealedRefreshKey,
-    RotateGrant, Session, Sessions, SigningKeyRow, StartGrant, StartSession, Store, StoreError,
-    Successor, User, Users,
+    AddClient, AddKey, AddOAuthClient, AddSecret, AddUser, Audit, AuditCursor, AuditFilter,
+    AuditReason, AuditRecord, By, Change, ChangePassword, ClientSecret, Clients, EndSessions,
+    Grant, Grants, GrantsOf, Keys, NewGrant, NewSession, NewUser, OAuthClients, RefreshKeyRow,
+    Refusal, ReplaceClient, ReplaceOAuthClient, ResealedKey, ResealedRefreshKey, RotateGrant,
+    Session, Sessions, SigningKeyRow, StartGrant, StartSession, Store, StoreError, Successor, User,
+    Users,
 };
 
 /// Passes everything on to another store until [`StoreWithOutages::set_down`] or [`StoreWithOutages::set_down_after`].
@@ -270,6 +272,70 @@ impl<S: Store> Grants for StoreWithOutages<S> {
 
     async fn purge_grants(&self, before: Timestamp) -> Result<u32, StoreError> {
         self.inner()?.purge_grants(before).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> OAuthClients for StoreWithOutages<S> {
+    async fn add_oauth_client(
+        &self,
+        client: OAuthClient,
+        secret: Option<ClientSecret>,
+        by: By,
+    ) -> Result<AddOAuthClient, StoreError> {
+        self.inner()?.add_oauth_client(client, secret, by).await
+    }
+
+    async fn replace_oauth_client(
+        &self,
+        client: OAuthClient,
+        by: By,
+    ) -> Result<ReplaceOAuthClient, StoreError> {
+        self.inner()?.replace_oauth_client(client, by).await
+    }
+
+    async fn remove_oauth_client(&self, id: &ClientId, by: By) -> Result<Change, StoreError> {
+        self.inner()?.remove_oauth_client(id, by).await
+    }
+
+    async fn set_oauth_client_disabled(
+        &self,
+        id: &ClientId,
+        disabled: bool,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        let inner = self.inner()?;
+        inner.set_oauth_client_disabled(id, disabled, by).await
+    }
+
+    async fn oauth_client(&self, id: &ClientId) -> Result<Option<OAuthClient>, StoreError> {
+        self.inner()?.oauth_client(id).await
+    }
+
+    async fn oauth_clients(&self) -> Result<Vec<OAuthClient>, StoreError> {
+        self.inner()?.oauth_clients().await
+    }
+
+    async fn add_client_secret(
+        &self,
+        client: &ClientId,
+        secret: ClientSecret,
+        by: By,
+    ) -> Result<AddSecret, StoreError> {
+        self.inner()?.add_client_secret(client, secret, by).await
+    }
+
+    async fn remove_client_secret(
+        &self,
+        client: &ClientId,
+        id: &SecretId,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        self.inner()?.remove_client_secret(client, id, by).await
+    }
+
+    async fn client_secrets(&self, client: &ClientId) -> Result<Vec<ClientSecret>, StoreError> {
+        self.inner()?.client_secrets(client).await
     }
 }
 

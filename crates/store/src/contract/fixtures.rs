@@ -1,6 +1,9 @@
 //! Records for the cases. Numbers become identifiers; names say whose record it is.
 
-use sessionmint_oauth::{BrowserClient, ClientId, SessionId, SessionKeyHash, Timestamp, UserId};
+use sessionmint_oauth::{
+    BrowserClient, ClientAuthentication, ClientId, ClientSubject, GrantType, OAuthClient,
+    RefreshPolicy, SessionId, SessionKeyHash, Timestamp, UserId,
+};
 
 use crate::{AddUser, By, NewSession, NewUser, SigningKeyRow, StartSession, Store};
 
@@ -94,6 +97,28 @@ pub(super) fn client(id: &str, origins: &[&str]) -> BrowserClient {
         scopes: "account notes:read".parse().unwrap(),
         default_scopes: "notes:read".parse().unwrap(),
         ttl: 300,
+    }
+}
+
+/// A service that acts for itself.
+pub(super) fn oauth_client(id: &str, number: u32) -> OAuthClient {
+    OAuthClient {
+        client_id: client_id(id),
+        subject: ClientSubject::from_random(bytes(number)),
+        name: id.to_owned(),
+        authentication: ClientAuthentication::ClientSecretBasic,
+        keys: None,
+        grants: vec![GrantType::ClientCredentials],
+        redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
+        default_resource: "https://api.example.com".to_owned(),
+        resources: vec!["https://api.example.com".to_owned()],
+        scopes: "notes:read notes:write".parse().unwrap(),
+        default_scopes: "notes:read".parse().unwrap(),
+        ttl: 300,
+        refresh: RefreshPolicy::default(),
+        trusted: false,
+        disabled_at: None,
     }
 }
 

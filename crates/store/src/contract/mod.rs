@@ -8,6 +8,7 @@ mod clients;
 mod fixtures;
 mod grants;
 mod keys;
+mod oauth_clients;
 mod races;
 mod sessions;
 mod users;
@@ -111,6 +112,17 @@ cases! { ($)
         grants_are_ended_by_user_and_by_client
         a_grant_stays_until_its_absolute_end
         c151_each_start_and_end_of_a_grant_leaves_its_record
+    }
+    oauth_clients {
+        an_oauth_client_comes_back_as_stored
+        both_kinds_of_clients_share_one_space_of_ids
+        one_of_many_clients_of_both_kinds_gets_an_id
+        c082_no_public_client_has_users_sent_to_the_pages_of_a_browser_app
+        replacing_an_oauth_client_keeps_its_subject_and_whether_it_is_disabled
+        c111_a_client_has_two_secrets_at_the_most
+        c111_a_client_is_disabled_and_enabled
+        c111_what_was_granted_to_a_client_ends_with_it
+        c151_each_change_of_an_oauth_client_leaves_its_record
     }
     keys {
         a_key_comes_back_as_stored

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, Row, params, params_from_iter};
-use sessionmint_oauth::{Timestamp, UserId};
+use sessionmint_oauth::{ClientId, Timestamp, UserId};
 
 use super::SqliteStore;
 use super::rows::{damaged, optional, parsed, timestamp};
@@ -217,6 +217,10 @@ fn actor(row: &Row<'_>) -> rusqlite::Result<Actor> {
         ("user", Some(id)) => {
             let id: UserId = id.parse().map_err(|error| damaged(5, error))?;
             Ok(Actor::User(id))
+        }
+        ("client", Some(id)) => {
+            let id: ClientId = id.parse().map_err(|error| damaged(5, error))?;
+            Ok(Actor::Client(id))
         }
         ("operator", Some(name)) => Ok(Actor::Operator(name)),
         ("service", None) => Ok(Actor::Service),

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sessionmint_oauth::{BrowserClient, ClientId};
 
 use super::SqliteStore;
+use super::oauth_clients::{id_taken, redirected_to};
 use super::rows::{json, parsed, strings};
 use super::users::change;
 use crate::{AddClient, AuditKind, By, Change, Clients, NewAuditRecord, ReplaceClient, StoreError};
@@ -20,8 +21,11 @@ const SELECT: &str = "SELECT client_id, default_resource, resources, scopes, def
 impl Clients for SqliteStore {
     async fn add_client(&self, client: BrowserClient, by: By) -> Result<AddClient, StoreError> {
         self.change(by, move |conn, trail| {
-            if exists(conn, &client.client_id)? {
+            if id_taken(conn, &client.client_id)? {
                 return Ok(AddClient::IdTaken);
+            }
+            if let Some((origin, client_id)) = redirected_to(conn, &client.origins)? {
+                return Ok(AddClient::RedirectedTo { origin, client_id });
             }
             if let Some((origin, client_id)) = taken_origin(conn, &client)? {
                 return Ok(AddClient::OriginTaken { origin, client_id });
@@ -59,6 +63,9 @@ impl Clients for SqliteStore {
             }
             if let Some((origin, client_id)) = taken_origin(conn, &client)? {
                 return Ok(ReplaceClient::OriginTaken { origin, client_id });
+            }
+            if let Some((origin, client_id)) = redirected_to(conn, &client.origins)? {
+                return Ok(ReplaceClient::RedirectedTo { origin, client_id });
             }
             conn.prepare_cached(
                 "UPDATE clients SET default_resource = ?2, resources = ?3, scopes = ?4, default_scopes = ?5, ttl = ?6
@@ -139,11 +146,6 @@ fn record(kind: AuditKind, client: &BrowserClient) -> NewAuditRecord {
         .detail("scopes", client.scopes.to_string())
         .detail("default_scopes", client.default_scopes.to_string())
         .detail("ttl", client.ttl)
-}
-
-fn exists(conn: &Connection, id: &ClientId) -> rusqlite::Result<bool> {
-    conn.prepare_cached("SELECT 1 FROM clients WHERE client_id = ?1")?
-        .exists([id.as_str()])
 }
 
 /// The first of the client's origins that is another client's, and whose.

@@ -38,6 +38,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 6,
         sql: include_str!("migrations/0006_refresh_keys.sql"),
     },
+    Migration {
+        version: 7,
+        sql: include_str!("migrations/0007_oauth_clients.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

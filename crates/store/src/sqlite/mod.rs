@@ -15,6 +15,7 @@ mod grants;
 mod keys;
 mod known_sessions;
 mod migrate;
+mod oauth_clients;
 mod reader;
 mod refresh_keys;
 mod restore;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use rusqlite::Row;
 use rusqlite::types::Type;
+use serde::Serialize;
 use sessionmint_oauth::Timestamp;
 
 /// A text column in its parsed form.
@@ -37,8 +38,8 @@ pub(super) fn strings(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Stri
     serde_json::from_str(text).map_err(|error| damaged(column, error))
 }
 
-/// For a column of JSON strings.
-pub(super) fn json(values: &[String]) -> rusqlite::Result<String> {
+/// For a column of JSON.
+pub(super) fn json(values: &(impl Serialize + ?Sized)) -> rusqlite::Result<String> {
     serde_json::to_string(values)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }

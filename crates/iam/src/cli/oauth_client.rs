@@ -1,0 +1,372 @@
+//! `sessionmint client …` for clients of the standard grants: server-side and native apps, services.
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Args;
+use serde_json::{Value, json};
+use sessionmint_iam::config::Partial;
+use sessionmint_iam::random::{self, SystemRandom};
+use sessionmint_oauth::origin::Origin;
+use sessionmint_oauth::{
+    ClientAuthentication, ClientId, ClientKeys, ClientSubject, GrantType, OAuthClient,
+    RefreshPolicy, Rotation, SecretId, Timestamp, registration,
+};
+use sessionmint_store::{
+    AddOAuthClient, AddSecret, By, Change, ClientSecret, MAX_SECRETS, OAuthClients as _,
+    ReplaceOAuthClient, SqliteStore,
+};
+use zeroize::Zeroizing;
+
+use super::by::by;
+use super::client::{Access, no_client};
+use super::{CliError, output};
+
+/// What only a client of the standard grants has.
+#[derive(Args)]
+pub(super) struct OAuth {
+    /// A grant that it may use: authorization_code, refresh_token, client_credentials, token-exchange; repeat for more
+    #[arg(long = "grant", value_name = "GRANT", value_parser = parse_grant)]
+    grants: Vec<GrantType>,
+    /// How it proves who it is: client_secret_basic, client_secret_post, private_key_jwt, none [default: client_secret_basic]
+    #[arg(long = "auth", value_name = "WAY", requires = "grants")]
+    authentication: Option<ClientAuthentication>,
+    /// What people read on the consent page [default: its id]
+    #[arg(long, requires = "grants")]
+    name: Option<String>,
+    /// Where users may be sent back to, exactly; repeat for more
+    #[arg(long = "redirect-uri", value_name = "URI", requires = "grants")]
+    redirect_uris: Vec<String>,
+    /// Where users may be sent to after a sign-out, exactly; repeat for more
+    #[arg(
+        long = "post-logout-redirect-uri",
+        value_name = "URI",
+        requires = "grants"
+    )]
+    post_logout_redirect_uris: Vec<String>,
+    /// Its public keys, a file with a JWK set: for private_key_jwt
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "grants",
+        conflicts_with = "jwks_uri"
+    )]
+    jwks_file: Option<PathBuf>,
+    /// The address of its public keys: for private_key_jwt
+    #[arg(long, value_name = "URL", requires = "grants")]
+    jwks_uri: Option<String>,
+    /// Whether a use replaces a refresh token: rotate, rotate_near_expiry, none [default: rotate]
+    #[arg(long = "refresh-rotation", value_name = "WHEN", requires = "grants")]
+    rotation: Option<Rotation>,
+    /// How long a replaced refresh token is answered with the same successor, 0 to 60 [default: 10]
+    #[arg(long, value_name = "SECONDS", requires = "grants")]
+    refresh_window: Option<u64>,
+    /// After how long without use refresh tokens are over [default: 14 days]
+    #[arg(long, value_name = "SECONDS", requires = "grants")]
+    refresh_idle: Option<u64>,
+    /// How long after the sign-in refresh tokens are over in any case [default: 90 days]
+    #[arg(long, value_name = "SECONDS", requires = "grants")]
+    refresh_absolute: Option<u64>,
+    /// Users are not asked for their consent: for apps of your own
+    #[arg(long, requires = "grants")]
+    trusted: bool,
+}
+
+/// The names of RFC 6749, and a short one for the grant whose name is a URN.
+pub(super) fn parse_grant(text: &str) -> Result<GrantType, String> {
+    match text {
+        "token-exchange" | "token_exchange" => Ok(GrantType::TokenExchange),
+        _ => text.parse().map_err(|_| {
+            "a grant is authorization_code, refresh_token, client_credentials or token-exchange"
+                .to_owned()
+        }),
+    }
+}
+
+/// The keys that a file has, as they are.
+pub(super) fn read_jwks(file: &Path) -> Result<ClientKeys, CliError> {
+    std::fs::read_to_string(file)
+        .map(ClientKeys::Jwks)
+        .map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+/// A secret that was just made, and what is stored of it.
+struct NewSecret {
+    text: Zeroizing<String>,
+    stored: ClientSecret,
+}
+
+impl NewSecret {
+    fn new(at: Timestamp) -> Result<Self, CliError> {
+        let secret = Zeroizing::new(random::bytes::<32>(&SystemRandom)?);
+        let text = Zeroizing::new(format!("sms_{}", URL_SAFE_NO_PAD.encode(*secret)));
+        let hash = digest::digest(&digest::SHA256, text.as_bytes());
+        let stored = ClientSecret {
+            id: SecretId::from_random(random::bytes(&SystemRandom)?),
+            hash: hash.as_ref().try_into()?,
+            created_at: at,
+        };
+        Ok(Self { text, stored })
+    }
+
+    /// Shows it, this once.
+    fn show(&self, client: &ClientId, done: &str, json: bool) -> Result<(), CliError> {
+        let id = &self.stored.id;
+        if json {
+            return output::json(&json!({
+                "client_id": client.as_str(),
+                "secret_id": id.as_str(),
+                "secret": *self.text,
+            }));
+        }
+        output::line(done)?;
+        output::line(&format!("secret {}", *self.text))?;
+        output::note(&format!(
+            "this is the only time that secret `{id}` is shown; only its hash is stored"
+        ));
+        Ok(())
+    }
+}
+
+pub(super) async fn add(
+    store: &SqliteStore,
+    settings: &Partial,
+    client_id: ClientId,
+    access: Access,
+    oauth: OAuth,
+    json: bool,
+) -> Result<(), CliError> {
+    let standard = RefreshPolicy::default();
+    let default_resource = access.default_resource();
+    let client = OAuthClient {
+        subject: ClientSubject::from_random(random::bytes(&SystemRandom)?),
+        name: oauth.name.unwrap_or_else(|| client_id.to_string()),
+        client_id,
+        authentication: oauth
+            .authentication
+            .unwrap_or(ClientAuthentication::ClientSecretBasic),
+        keys: match (oauth.jwks_file, oauth.jwks_uri) {
+            (Some(file), _) => Some(read_jwks(&file)?),
+            (None, uri) => uri.map(ClientKeys::JwksUri),
+        },
+        grants: distinct(oauth.grants),
+        redirect_uris: distinct(oauth.redirect_uris),
+        post_logout_redirect_uris: distinct(oauth.post_logout_redirect_uris),
+        default_resource,
+        resources: distinct(access.resources),
+        default_scopes: access.default_scope.unwrap_or_else(|| access.scope.clone()),
+        scopes: access.scope,
+        ttl: access.ttl,
+        refresh: RefreshPolicy {
+            rotation: oauth.rotation.unwrap_or(standard.rotation),
+            window_secs: oauth.refresh_window.unwrap_or(standard.window_secs),
+            idle_secs: oauth.refresh_idle.unwrap_or(standard.idle_secs),
+            absolute_secs: oauth.refresh_absolute.unwrap_or(standard.absolute_secs),
+        },
+        trusted: oauth.trusted,
+        disabled_at: None,
+    };
+    check(settings, &client)?;
+    let by = by();
+    let secret = has_secrets(&client)
+        .then(|| NewSecret::new(by.at))
+        .transpose()?;
+    let stored = secret.as_ref().map(|secret| secret.stored.clone());
+    let id = client.client_id.clone();
+    match store.add_oauth_client(client, stored, by).await? {
+        AddOAuthClient::Added => {}
+        AddOAuthClient::IdTaken => {
+            return Err(format!(
+                "there is a client `{id}` already; to change it: sessionmint client set {id} …"
+            )
+            .into());
+        }
+        AddOAuthClient::BrowserOrigin { uri, client_id } => {
+            return Err(on_browser_origin(&uri, &client_id));
+        }
+    }
+    let done = format!("added client `{id}`");
+    match secret {
+        Some(secret) => secret.show(&id, &done, json),
+        None if json => output::json(&json!({ "client_id": id.as_str() })),
+        None => output::line(&done),
+    }
+}
+
+/// What holds for a client as a whole.
+pub(super) fn check(settings: &Partial, client: &OAuthClient) -> Result<(), CliError> {
+    let local = settings.issuer.as_ref().is_some_and(|issuer| {
+        Origin::parse(issuer.origin().as_bytes()).is_some_and(Origin::is_local)
+    });
+    registration::check(client, local)?;
+    Ok(())
+}
+
+pub(super) async fn replace(store: &SqliteStore, client: OAuthClient) -> Result<(), CliError> {
+    let id = client.client_id.clone();
+    let needs_secret = has_secrets(&client) && store.client_secrets(&id).await?.is_empty();
+    match store.replace_oauth_client(client, by()).await? {
+        ReplaceOAuthClient::Replaced => {
+            if needs_secret {
+                output::note(&format!(
+                    "it has no secret yet: sessionmint client rotate-secret {id}"
+                ));
+            }
+            output::line(&format!(
+                "changed client `{id}`; what is issued from now on follows it"
+            ))
+        }
+        ReplaceOAuthClient::NotFound => Err(no_client(&id)),
+        ReplaceOAuthClient::BrowserOrigin { uri, client_id } => {
+            Err(on_browser_origin(&uri, &client_id))
+        }
+    }
+}
+
+/// Removes it, if it is one of these.
+pub(super) async fn remove(store: &SqliteStore, id: &ClientId) -> Result<Change, CliError> {
+    Ok(store.remove_oauth_client(id, by()).await?)
+}
+
+pub(super) async fn set_disabled(
+    store: &SqliteStore,
+    id: &ClientId,
+    disabled: bool,
+) -> Result<(), CliError> {
+    match store.set_oauth_client_disabled(id, disabled, by()).await? {
+        Change::Done if disabled => output::line(&format!(
+            "disabled client `{id}`; it gets no tokens from now on"
+        )),
+        Change::Done => output::line(&format!("enabled client `{id}`")),
+        Change::NotFound => Err(no_oauth_client(store, id).await),
+    }
+}
+
+pub(super) async fn rotate_secret(
+    store: &SqliteStore,
+    id: &ClientId,
+    json: bool,
+) -> Result<(), CliError> {
+    let client = store.oauth_client(id).await?;
+    if let Some(client) = client.filter(|client| !has_secrets(client)) {
+        return Err(format!(
+            "client `{id}` authenticates with {}, it has no secrets",
+            client.authentication
+        )
+        .into());
+    }
+    let by: By = by();
+    let secret = NewSecret::new(by.at)?;
+    match store.add_client_secret(id, secret.stored.clone(), by).await? {
+        AddSecret::Added => {
+            let done = format!(
+                "added a secret to client `{id}`; the one before is good until it is dropped"
+            );
+            secret.show(id, &done, json)
+        }
+        AddSecret::NotFound => Err(no_oauth_client(store, id).await),
+        AddSecret::TooMany => Err(format!(
+            "client `{id}` has {MAX_SECRETS} secrets already; drop the one that is out of use first: sessionmint client \
+             drop-secret {id} SECRET_ID (see: sessionmint client show {id})"
+        )
+        .into()),
+    }
+}
+
+pub(super) async fn drop_secret(
+    store: &SqliteStore,
+    id: &ClientId,
+    secret: &SecretId,
+) -> Result<(), CliError> {
+    match store.remove_client_secret(id, secret, by()).await? {
+        Change::Done => {
+            if store.client_secrets(id).await?.is_empty() {
+                output::note(&format!(
+                    "it was the last one: client `{id}` can prove who it is no more, until: sessionmint client \
+                     rotate-secret {id}"
+                ));
+            }
+            output::line(&format!("dropped secret `{secret}` of client `{id}`"))
+        }
+        Change::NotFound => Err(format!(
+            "client `{id}` has no secret `{secret}`; `sessionmint client show {id}` shows them"
+        )
+        .into()),
+    }
+}
+
+/// As documented for `client show --json`; with the secrets' ids where they are known.
+pub(super) fn object(client: &OAuthClient, secrets: &[ClientSecret]) -> Value {
+    let secrets: Vec<_> = secrets
+        .iter()
+        .map(|secret| json!({"id": secret.id.as_str(), "created_at": output::time(secret.created_at)}))
+        .collect();
+    let (jwks, jwks_uri) = match &client.keys {
+        None => (None, None),
+        Some(ClientKeys::Jwks(text)) => (serde_json::from_str::<Value>(text).ok(), None),
+        Some(ClientKeys::JwksUri(uri)) => (None, Some(uri)),
+    };
+    json!({
+        "kind": "oauth",
+        "client_id": client.client_id.as_str(),
+        "subject": client.subject.as_str(),
+        "name": client.name,
+        "authentication": client.authentication,
+        "secrets": secrets,
+        "jwks": jwks,
+        "jwks_uri": jwks_uri,
+        "grants": client.grants,
+        "redirect_uris": client.redirect_uris,
+        "post_logout_redirect_uris": client.post_logout_redirect_uris,
+        "default_resource": client.default_resource,
+        "resources": client.resources,
+        "scopes": client.scopes,
+        "default_scopes": client.default_scopes,
+        "ttl": client.ttl,
+        "refresh_rotation": client.refresh.rotation,
+        "refresh_window": client.refresh.window_secs,
+        "refresh_idle": client.refresh.idle_secs,
+        "refresh_absolute": client.refresh.absolute_secs,
+        "trusted": client.trusted,
+        "disabled_at": client.disabled_at.map(output::time),
+    })
+}
+
+fn has_secrets(client: &OAuthClient) -> bool {
+    matches!(
+        client.authentication,
+        ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost
+    )
+}
+
+fn on_browser_origin(uri: &str, owner: &ClientId) -> CliError {
+    format!(
+        "{uri} is on an origin of the browser app `{owner}`, whose pages could take what a public client is sent there; use \
+         a client with a secret, or another host"
+    )
+    .into()
+}
+
+async fn no_oauth_client(store: &SqliteStore, id: &ClientId) -> CliError {
+    use sessionmint_store::Clients as _;
+    match store.client(id).await {
+        Ok(Some(_)) => format!(
+            "client `{id}` is a browser app: it has no secrets, and is taken out of use with: sessionmint client remove {id}"
+        )
+        .into(),
+        _ => no_client(id),
+    }
+}
+
+/// Without repetitions, in the order given.
+pub(super) fn distinct<T: PartialEq>(values: Vec<T>) -> Vec<T> {
+    let mut kept = Vec::with_capacity(values.len());
+    for value in values {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    kept
+}

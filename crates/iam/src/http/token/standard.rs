@@ -1,0 +1,42 @@
+//! The grants of the standard: who the client is, whether it may use the grant, and which file carries that out.
+
+use axum::http::request::Parts;
+use sessionmint_oauth::GrantType;
+use sessionmint_oauth::form::Form;
+
+use super::{LogLine, Minted, TokenError, client_credentials};
+use crate::App;
+use crate::http::client_authentication::authenticate;
+
+/// The name in the log and the metrics.
+pub(super) fn label(kind: GrantType) -> &'static str {
+    match kind {
+        GrantType::TokenExchange => "token_exchange",
+        other => other.as_str(),
+    }
+}
+
+/// Answers a request of this kind. The client is known before anything else is looked at, so that nobody else's request
+/// has an effect on what the request carries.
+pub(super) async fn grant(
+    app: &App,
+    parts: &Parts,
+    form: &Form<'_>,
+    kind: GrantType,
+    line: &mut LogLine,
+) -> Result<Minted, TokenError> {
+    if kind != GrantType::ClientCredentials {
+        return Err(TokenError::GrantUnknown);
+    }
+    let now = app.clock.now();
+    let client = authenticate(app, parts, form, now).await?;
+    line.client_id = Some(client.registered.client_id.clone());
+    if !client.registered.may(kind) {
+        return Err(TokenError::GrantNotAllowed);
+    }
+    let answer = client_credentials::grant(app, &client, form, now)?;
+    Ok(Minted {
+        expires_in: answer.expires_in,
+        json: serde_json::to_string(&answer).map_err(|_| crate::keys::SigningError)?,
+    })
+}
