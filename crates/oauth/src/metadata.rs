@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Issuer, session_grant};
+use crate::{ClientAuthentication, GrantType, Issuer, session_grant};
 
 /// The metadata document. It lists what is enabled and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,12 +19,12 @@ pub struct ServerMetadata {
     pub response_types_supported: Vec<String>,
     /// The grants of the token endpoint.
     pub grant_types_supported: Vec<String>,
-    /// How clients authenticate: browser clients do not, their origin identifies them.
+    /// How clients prove who they are. Browser apps do not: their origin identifies them.
     pub token_endpoint_auth_methods_supported: Vec<String>,
 }
 
 impl ServerMetadata {
-    /// The metadata of a service that offers the session grant.
+    /// The metadata of a service.
     pub fn new(issuer: &Issuer) -> Self {
         Self {
             issuer: issuer.to_string(),
@@ -32,12 +32,22 @@ impl ServerMetadata {
             jwks_uri: format!("{issuer}/.well-known/jwks.json"),
             userinfo_endpoint: format!("{issuer}/userinfo"),
             response_types_supported: Vec::new(),
-            grant_types_supported: [session_grant::GRANT_TYPE, session_grant::GRANT_TYPE_URN]
-                .map(str::to_owned)
-                .to_vec(),
-            token_endpoint_auth_methods_supported: vec!["none".to_owned()],
+            grant_types_supported: texts(&[
+                session_grant::GRANT_TYPE,
+                session_grant::GRANT_TYPE_URN,
+                GrantType::ClientCredentials.as_str(),
+            ]),
+            token_endpoint_auth_methods_supported: texts(&[
+                ClientAuthentication::None.as_str(),
+                ClientAuthentication::ClientSecretBasic.as_str(),
+                ClientAuthentication::ClientSecretPost.as_str(),
+            ]),
         }
     }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
 }
 
 /// The path of the metadata document on the issuer's origin: the issuer's own path comes last (RFC 8414 §3.1).

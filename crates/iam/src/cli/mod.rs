@@ -79,7 +79,7 @@ enum Command {
     User(user::User),
     /// Clients: add, change, remove, list, show, secrets, disable, enable
     #[command(subcommand)]
-    Client(client::Client),
+    Client(Box<client::Client>),
     /// Sessions: list, end
     #[command(subcommand)]
     Session(session::Session),

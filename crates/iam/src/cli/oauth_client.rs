@@ -31,46 +31,45 @@ pub(super) struct OAuth {
     #[arg(long = "grant", value_name = "GRANT", value_parser = parse_grant)]
     grants: Vec<GrantType>,
     /// How it proves who it is: client_secret_basic, client_secret_post, private_key_jwt, none [default: client_secret_basic]
-    #[arg(long = "auth", value_name = "WAY", requires = "grants")]
+    #[arg(long = "auth", value_name = "WAY", conflicts_with = "origins")]
     authentication: Option<ClientAuthentication>,
     /// What people read on the consent page [default: its id]
-    #[arg(long, requires = "grants")]
+    #[arg(long, conflicts_with = "origins")]
     name: Option<String>,
     /// Where users may be sent back to, exactly; repeat for more
-    #[arg(long = "redirect-uri", value_name = "URI", requires = "grants")]
+    #[arg(long = "redirect-uri", value_name = "URI", conflicts_with = "origins")]
     redirect_uris: Vec<String>,
     /// Where users may be sent to after a sign-out, exactly; repeat for more
     #[arg(
         long = "post-logout-redirect-uri",
         value_name = "URI",
-        requires = "grants"
+        conflicts_with = "origins"
     )]
     post_logout_redirect_uris: Vec<String>,
     /// Its public keys, a file with a JWK set: for private_key_jwt
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "grants",
-        conflicts_with = "jwks_uri"
-    )]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["jwks_uri", "origins"])]
     jwks_file: Option<PathBuf>,
     /// The address of its public keys: for private_key_jwt
-    #[arg(long, value_name = "URL", requires = "grants")]
+    #[arg(long, value_name = "URL", conflicts_with = "origins")]
     jwks_uri: Option<String>,
     /// Whether a use replaces a refresh token: rotate, rotate_near_expiry, none [default: rotate]
-    #[arg(long = "refresh-rotation", value_name = "WHEN", requires = "grants")]
+    #[arg(
+        long = "refresh-rotation",
+        value_name = "WHEN",
+        conflicts_with = "origins"
+    )]
     rotation: Option<Rotation>,
     /// How long a replaced refresh token is answered with the same successor, 0 to 60 [default: 10]
-    #[arg(long, value_name = "SECONDS", requires = "grants")]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "origins")]
     refresh_window: Option<u64>,
     /// After how long without use refresh tokens are over [default: 14 days]
-    #[arg(long, value_name = "SECONDS", requires = "grants")]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "origins")]
     refresh_idle: Option<u64>,
     /// How long after the sign-in refresh tokens are over in any case [default: 90 days]
-    #[arg(long, value_name = "SECONDS", requires = "grants")]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "origins")]
     refresh_absolute: Option<u64>,
     /// Users are not asked for their consent: for apps of your own
-    #[arg(long, requires = "grants")]
+    #[arg(long, conflicts_with = "origins")]
     trusted: bool,
 }
 

@@ -27,11 +27,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use sessionmint_oauth::cookie::SESSION_COOKIE;
-use sessionmint_oauth::{BrowserClient, Scope, Timestamp, UserId};
-use sessionmint_store::{By, Clients as _, NewUser, SqliteStore, Store, Users as _};
+use sessionmint_oauth::{
+    BrowserClient, ClientAuthentication, ClientId, ClientSubject, GrantType, OAuthClient,
+    RefreshPolicy, Scope, SecretId, Timestamp, UserId,
+};
+use sessionmint_store::{
+    AddOAuthClient, AddSecret, By, ClientSecret, Clients as _, NewUser, OAuthClients as _,
+    SqliteStore, Store, Users as _,
+};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
@@ -128,6 +136,47 @@ impl TestService {
             document,
             folder,
         }
+    }
+
+    /// Registers a client with this secret, or none.
+    pub async fn add_oauth_client(&self, client: OAuthClient, secret: Option<&str>) {
+        let by = By::service(self.clock.now());
+        let added = self.store.add_oauth_client(client.clone(), None, by);
+        assert_eq!(added.await.unwrap(), AddOAuthClient::Added);
+        if let Some(secret) = secret {
+            self.add_secret(&client.client_id, secret).await;
+        }
+    }
+
+    /// Gives a client one more secret.
+    pub async fn add_secret(&self, client: &ClientId, secret: &str) -> SecretId {
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, secret.as_bytes());
+        let stored = ClientSecret {
+            id: SecretId::from_random(crate::random::bytes(&*self.random).unwrap()),
+            hash: hash.as_ref().try_into().unwrap(),
+            created_at: self.clock.now(),
+        };
+        let (id, by) = (stored.id.clone(), By::service(stored.created_at));
+        let added = self.store.add_client_secret(client, stored, by).await;
+        assert_eq!(added.unwrap(), AddSecret::Added);
+        id
+    }
+
+    /// Sends a form as a client does that is no page, with these credentials in the header.
+    pub async fn form(&self, path: &str, basic: Option<(&str, &str)>, body: &str) -> Answer {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("/iam{path}"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some((id, secret)) = basic {
+            let pair = format!("{id}:{secret}");
+            request = request.header(
+                header::AUTHORIZATION,
+                format!("Basic {}", STANDARD.encode(pair)),
+            );
+        }
+        self.send(request.body(body.to_owned().into()).unwrap())
+            .await
     }
 
     /// The endpoints.
@@ -254,6 +303,28 @@ pub fn web_client() -> BrowserClient {
         scopes: "account notes:read notes:write".parse().unwrap(),
         default_scopes: "notes:read notes:write".parse().unwrap(),
         ttl: 300,
+    }
+}
+
+/// A service that acts for itself, with a secret in the header.
+pub fn worker_client() -> OAuthClient {
+    OAuthClient {
+        client_id: "worker".parse().unwrap(),
+        subject: ClientSubject::from_random([9; 16]),
+        name: "The worker".to_owned(),
+        authentication: ClientAuthentication::ClientSecretBasic,
+        keys: None,
+        grants: vec![GrantType::ClientCredentials],
+        redirect_uris: Vec::new(),
+        post_logout_redirect_uris: Vec::new(),
+        default_resource: RESOURCE.to_owned(),
+        resources: vec![RESOURCE.to_owned(), ISSUER.to_owned()],
+        scopes: "account notes:read notes:write".parse().unwrap(),
+        default_scopes: "notes:read".parse().unwrap(),
+        ttl: 300,
+        refresh: RefreshPolicy::default(),
+        trusted: false,
+        disabled_at: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `sessionmint client …`.
 
 use super::support::*;
+use crate::ops_support::Said;
 
 #[test]
 fn clients_are_added_changed_listed_and_removed() {
@@ -21,6 +22,7 @@ fn clients_are_added_changed_listed_and_removed() {
     assert_eq!(
         list(folder, &["client", "list"]),
         json!([{
+            "kind": "browser",
             "client_id": "web",
             "origins": ["https://ui.example.com"],
             "default_resource": "https://api.example.com",
@@ -76,6 +78,7 @@ fn clients_are_added_changed_listed_and_removed() {
     assert_eq!(
         list(folder, &["client", "list"]),
         json!([{
+            "kind": "browser",
             "client_id": "web",
             "origins": ["https://beta.example.com"],
             "default_resource": "urn:example:x",
@@ -268,4 +271,201 @@ fn a_client_that_would_be_unsafe_or_useless_is_refused_with_what_would_be_right(
         "{}",
         elsewhere.err
     );
+}
+
+/// Adds a service that acts for itself; what the command printed.
+fn add_worker(folder: &std::path::Path, id: &str, more: &[&str]) -> Said {
+    let mut args = vec!["client", "add", id, "--resource", "https://api.example.com"];
+    args.extend(["--scope", "notes:read notes:write"]);
+    args.extend(more);
+    run(folder, &with(&args), "")
+}
+
+#[test]
+fn a_client_of_the_standard_grants_is_managed_from_end_to_end() {
+    let folder = folder();
+    let folder = folder.path();
+    let added = add_worker(
+        folder,
+        "worker",
+        &["--grant", "client_credentials", "--json"],
+    );
+    let added: Value = serde_json::from_str(&added.out).unwrap();
+    let secret = added["secret"].as_str().unwrap();
+    assert!(secret.starts_with("sms_") && secret.len() == 47, "{secret}");
+
+    let shown = list(folder, &["client", "show", "worker"]);
+    assert_eq!(shown["kind"], "oauth");
+    assert_eq!(shown["authentication"], "client_secret_basic");
+    assert_eq!(shown["grants"], json!(["client_credentials"]));
+    assert_eq!(shown["secrets"][0]["id"], added["secret_id"]);
+    assert!(shown["subject"].as_str().unwrap().starts_with("cli_"));
+    assert_eq!(list(folder, &["client", "list"]), json!([shown]));
+    assert!(!shown.to_string().contains(secret));
+
+    let second = ok(
+        folder,
+        &with(&["client", "rotate-secret", "worker", "--json"]),
+        "",
+    );
+    let second: Value = serde_json::from_str(&second).unwrap();
+    let refused = run(folder, &with(&["client", "rotate-secret", "worker"]), "");
+    assert!(refused.err.contains("drop-secret worker"));
+    let first = added["secret_id"].as_str().unwrap();
+    ok(
+        folder,
+        &with(&["client", "drop-secret", "worker", first]),
+        "",
+    );
+    let shown = list(folder, &["client", "show", "worker"]);
+    assert_eq!(shown["secrets"].as_array().unwrap().len(), 1);
+    assert_eq!(shown["secrets"][0]["id"], second["secret_id"]);
+
+    let args = [
+        "client",
+        "set",
+        "worker",
+        "--add-grant",
+        "token-exchange",
+        "--ttl",
+        "60",
+        "--name",
+        "Night shift",
+    ];
+    ok(folder, &with(&args), "");
+    ok(folder, &with(&["client", "disable", "worker"]), "");
+    let shown = list(folder, &["client", "show", "worker"]);
+    assert_eq!(
+        shown["grants"][1],
+        "urn:ietf:params:oauth:grant-type:token-exchange"
+    );
+    assert_eq!(
+        (&shown["ttl"], &shown["name"]),
+        (&json!(60), &json!("Night shift"))
+    );
+    assert!(shown["disabled_at"].is_string());
+    assert!(ok(folder, &with(&["client", "list"]), "").contains("worker (disabled)"));
+    ok(folder, &with(&["client", "enable", "worker"]), "");
+    assert!(list(folder, &["client", "show", "worker"])["disabled_at"].is_null());
+    ok(folder, &with(&["client", "remove", "worker"]), "");
+    assert_eq!(list(folder, &["client", "list"]), json!([]));
+}
+
+#[test]
+fn what_makes_no_client_of_the_standard_grants_is_refused_with_what_would_be_right() {
+    let folder = folder();
+    let folder = folder.path();
+    add_client(folder, "web", &["--origin", "https://ui.example.com"]);
+    let code = ["--grant", "authorization_code"];
+    let native = [&code[..], &["--auth", "none"]].concat();
+    let own = ["--grant", "client_credentials"];
+    for (args, code, why) in [
+        (vec![], 2, "--origin <ORIGIN>|--grant <GRANT>"),
+        (
+            [&own[..], &["--origin", "https://x.example"]].concat(),
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec!["--origin", "https://x.example", "--auth", "none"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            vec!["--grant", "password"],
+            2,
+            "a grant is authorization_code",
+        ),
+        (
+            [&own[..], &["--auth", "tls"]].concat(),
+            2,
+            "is not a way to authenticate",
+        ),
+        (
+            [&own[..], &["--auth", "none"]].concat(),
+            1,
+            "not for public ones",
+        ),
+        (
+            [&own[..], &["--auth", "private_key_jwt"]].concat(),
+            1,
+            "needs the client's public keys",
+        ),
+        (
+            [&own[..], &["--jwks-file", "missing.json"]].concat(),
+            1,
+            "missing.json",
+        ),
+        (
+            [&own[..], &["--redirect-uri", "https://app.example.com/cb"]].concat(),
+            1,
+            "for the grant authorization_code",
+        ),
+        (code.to_vec(), 1, "needs a redirect URI"),
+        (
+            [&code[..], &["--redirect-uri", "http://app.example.com/cb"]].concat(),
+            1,
+            "http://app.example.com/cb",
+        ),
+        (
+            [&code[..], &["--redirect-uri", "com.example.app:/cb"]].concat(),
+            1,
+            "for a public client",
+        ),
+        (
+            [
+                &native[..],
+                &["--redirect-uri", "https://ui.example.com/cb"],
+            ]
+            .concat(),
+            1,
+            "browser app `web`",
+        ),
+        (
+            [
+                &native[..],
+                &[
+                    "--redirect-uri",
+                    "com.example.app:/cb",
+                    "--grant",
+                    "refresh_token",
+                    "--refresh-rotation",
+                    "none",
+                ],
+            ]
+            .concat(),
+            1,
+            "are replaced",
+        ),
+    ] {
+        let output = add_worker(folder, "other", &args);
+        let said = &output.err;
+        assert_eq!(output.code, code, "{args:?}: {said}");
+        assert!(said.contains(why), "{args:?}: {said}");
+    }
+    let taken = add_worker(folder, "web", &own);
+    assert!(taken.err.contains("there is a client `web` already"));
+    for args in [
+        &["client", "set", "web", "--trusted", "true"][..],
+        &["client", "rotate-secret", "web"],
+        &["client", "disable", "web"],
+    ] {
+        let said = run(folder, &with(args), "");
+        assert!(said.err.contains("`web` is a browser app"), "{args:?}");
+    }
+    let public = [
+        &native[..],
+        &["--redirect-uri", "https://app.example.com/cb"],
+    ]
+    .concat();
+    assert!(add_worker(folder, "app", &public).code == 0);
+    let args = [
+        "client",
+        "set",
+        "web",
+        "--add-origin",
+        "https://app.example.com",
+    ];
+    let said = run(folder, &with(&args), "");
+    assert!(said.err.contains("the public client `app`"));
 }

@@ -89,8 +89,12 @@ async fn c045_c054_the_metadata_lists_what_is_enabled_and_nothing_else() {
             "jwks_uri": "https://api.example.com/iam/.well-known/jwks.json",
             "userinfo_endpoint": "https://api.example.com/iam/userinfo",
             "response_types_supported": [],
-            "grant_types_supported": ["session", "urn:sessionmint:params:oauth:grant-type:session"],
-            "token_endpoint_auth_methods_supported": ["none"],
+            "grant_types_supported": [
+                "session",
+                "urn:sessionmint:params:oauth:grant-type:session",
+                "client_credentials",
+            ],
+            "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         })
     );
     assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");

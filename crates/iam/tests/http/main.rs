@@ -9,6 +9,7 @@
 mod account;
 mod admin;
 mod audit;
+mod client_credentials;
 mod clock;
 mod cookie;
 mod discovery;

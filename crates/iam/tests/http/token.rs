@@ -175,10 +175,10 @@ async fn c031_a_browser_client_has_no_other_grant() {
             400,
             "unauthorized_client",
         );
-        // Without an origin there is no browser client; the service has these grants for nobody.
+        // Without an origin it is no browser app, and whoever asks has to be a client; a cookie proves nothing.
         let mut request = with_body(&cookie, format!("grant_type={grant}"));
         request.headers_mut().remove(header::ORIGIN);
-        assert_oauth_error(&service.send(request).await, 400, "unsupported_grant_type");
+        assert_oauth_error(&service.send(request).await, 400, "invalid_client");
     }
 }
 

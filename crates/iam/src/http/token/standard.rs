@@ -25,16 +25,18 @@ pub(super) async fn grant(
     kind: GrantType,
     line: &mut LogLine,
 ) -> Result<Minted, TokenError> {
-    if kind != GrantType::ClientCredentials {
-        return Err(TokenError::GrantUnknown);
-    }
     let now = app.clock.now();
     let client = authenticate(app, parts, form, now).await?;
     line.client_id = Some(client.registered.client_id.clone());
     if !client.registered.may(kind) {
         return Err(TokenError::GrantNotAllowed);
     }
-    let answer = client_credentials::grant(app, &client, form, now)?;
+    let answer = match kind {
+        GrantType::ClientCredentials => client_credentials::grant(app, &client, form, now)?,
+        GrantType::AuthorizationCode | GrantType::RefreshToken | GrantType::TokenExchange => {
+            return Err(TokenError::GrantUnknown);
+        }
+    };
     Ok(Minted {
         expires_in: answer.expires_in,
         json: serde_json::to_string(&answer).map_err(|_| crate::keys::SigningError)?,
