@@ -102,6 +102,8 @@ mod tests {
             sid: None,
             auth_time: None,
             scope: Scope::default(),
+            gid: None,
+            act: None,
         };
         Seen {
             claims: Arc::new(claims),
