@@ -58,6 +58,8 @@ test("c141_a_tab_that_was_frozen_during_a_sign_out_has_no_token_when_it_runs_aga
       await page.goto(ui);
       await page.evaluate(manager, api);
     }
+    // By a timer: a hidden page draws nothing.
+    const until = (condition) => frozen.waitForFunction(condition, { polling: 20 });
     const user = { username: iam.user, password: PASSWORD };
     await frozen.evaluate(async (user) => {
       await window.auth.login(user);
@@ -66,17 +68,17 @@ test("c141_a_tab_that_was_frozen_during_a_sign_out_has_no_token_when_it_runs_aga
       setInterval(() => window.seen.push({ resumed: window.resumed === true, token: window.auth.peek() !== undefined }), 10);
     }, user);
     await front.bringToFront();
-    await frozen.waitForFunction(() => document.visibilityState === "hidden" && window.seen.some((look) => look.token));
+    await until(() => document.visibilityState === "hidden" && window.seen.some((look) => look.token));
     const devtools = await frozen.createCDPSession();
     await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
     await front.evaluate(() => window.auth.logout());
     proxy.seen.length = 0;
     await devtools.send("Page.setWebLifecycleState", { state: "active" });
-    await frozen.waitForFunction(() => window.seen.some((look) => look.resumed));
+    await until(() => window.seen.some((look) => look.resumed));
     assert.deepEqual((await frozen.evaluate(() => window.seen)).filter((look) => look.resumed && look.token), []);
     assert.equal(proxy.count("POST", TOKEN), 0, "nobody looks at it, so it asks nothing");
     await frozen.bringToFront();
-    await frozen.waitForFunction(() => window.told.includes("signedout:session_ended"));
+    await until(() => window.told.includes("signedout:session_ended"));
   } finally {
     await chromium.close();
   }

@@ -24,19 +24,22 @@ const EVENTS = [
   "offered", // seq, end by the wall clock, milliseconds that it lives in all, end of the session by the wall clock
   "peerInput", // milliseconds since
   "heard", // what another tab announced, problem, milliseconds, whether the user who signed in is the same
-  "created", // whether there may be other tabs
+  "created", // whether there may be other tabs, milliseconds since they were asked for a token of key 0
   "freed",
 ];
 
 let last = 0;
 
-/** A machine that acts through `host`; with `peers` there may be other tabs to talk to. The wasm module must be loaded. */
-export function createCore(host, peers) {
+/**
+ * A machine that acts through `host`; with `peers` there may be other tabs to talk to, and `asked` milliseconds ago they
+ * were asked for what it will ask for first (negative: they were not). The wasm module must be loaded.
+ */
+export function createCore(host, peers, asked) {
   const id = ++last;
   const events = {};
   EVENTS.forEach((name, kind) => (events[name] = (...numbers) => on(id, kind, ...numbers)));
   hosts.set(id, host);
-  events.created(peers);
+  events.created(peers, asked);
   events.free = () => {
     events.freed();
     hosts.delete(id);

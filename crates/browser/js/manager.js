@@ -173,7 +173,7 @@ export function createManager(options, loadCore, watch = watchPresence) {
     starting ??= loadCore().then(
       (createCore) => {
         if (state === "disposed") return;
-        core = createCore(host, tabs.open());
+        core = createCore(host, tabs.open(), tabs.asked());
         presence = watch(settings, core, tabs);
         if (leaving) core.loggedOut();
       },
@@ -211,6 +211,7 @@ export function createManager(options, loadCore, watch = watchPresence) {
       signal?.addEventListener("abort", leave);
       waiters.set(id, waiter);
       holdProcess();
+      if (!starting && key === 0 && tabs.open()) tabs.askEarly();
       ready()
         .then(() => {
           if (!waiters.has(id)) return;

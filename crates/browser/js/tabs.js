@@ -10,6 +10,8 @@ const NO_SESSION = 1;
 const SIGNED_IN = 2;
 /** Milliseconds for which a lock outlives its mint: who asks a moment too late follows instead of minting. */
 const GRACE = 1000;
+/** The number that the core gives what it asks for first. */
+const FIRST = 1;
 /** Milliseconds that a token must last longer than what the other tab has, and than now, to be worth the hand-over. */
 const WORTH = 1000;
 
@@ -25,7 +27,8 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
   const share = tabs === true;
   /**
    * Seq → what is asked for or minted: `{ key, after, minting, leave, taking }`. Without an `after` it was never asked
-   * for, and no other tab's token will do.
+   * for, and no other tab's token will do. With `since` it was asked for then, and the core does not know yet: what comes
+   * of it is kept in `offer`.
    */
   const flights = new Map();
   /** Key → how to release the lock that this tab has. */
@@ -60,29 +63,30 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
   function start(seq, key, after) {
     const flight = { key, after, leave: new AbortController() };
     flights.set(seq, flight);
-    if (!locks[key]) lock(seq, flight).catch(() => {});
+    queue(seq, flight);
     return flight;
   }
 
-  /** Queues for the lock of the flight's key. Where there are no locks, or none for this page, nothing comes of it. */
-  async function lock(seq, flight) {
-    const named = name + label(flight.key);
-    const live = () => flights.get(seq) === flight;
-    let granted = false;
-    let queued = false;
-    const decided = () => {
-      if (!live()) return undefined;
-      granted = true;
-      // While somebody's word is out to hand a token over, nothing is to be minted.
-      if (queued && !flight.taking) core().led(seq);
-      return new Promise((done) => (locks[flight.key] = done));
-    };
+  /**
+   * Asks for the lock of the flight's key, unless this tab has it still. Until it is granted, somebody else may be minting.
+   * `ifAvailable` would tell at once, but a refusal by it keeps a page out of Firefox's back/forward cache for ever.
+   */
+  async function queue(seq, flight) {
+    const { key, leave } = flight;
     const lockManager = locksHere();
-    lockManager.request(named, { signal: flight.leave.signal }, decided).catch(() => {});
-    // `ifAvailable` would tell as well, but a refusal by it keeps a page out of Firefox's back/forward cache for ever.
-    const { pending } = await lockManager.query();
-    queued = !granted && live() && pending.some((other) => other.name === named);
-    if (queued) core().behind(seq);
+    if (locks[key] || !lockManager) return;
+    const live = () => flights.get(seq) === flight;
+    // While somebody's word is out to hand a token over, nothing is to be minted.
+    const led = () => live() && !flight.taking && core().led(seq);
+    // The core is on the stack.
+    await undefined;
+    if (!live()) return;
+    core().behind(seq);
+    const granted = () => {
+      led();
+      return live() && new Promise((done) => (locks[key] = done));
+    };
+    lockManager.request(name + label(key), { signal: leave.signal }, granted).catch(led);
   }
 
   /** Ends an ask or a mint; the lock stays for a moment after a mint that was answered. */
@@ -109,14 +113,14 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     },
 
     minting(message) {
-      for (const [seq] of of(message.key)) core().behind(seq);
+      for (const [seq] of of(message.key)) core()?.behind(seq);
     },
 
     have(message) {
       for (const [seq, flight] of of(message.key)) {
         const worth = message.ends > Math.max(flight.after, clock.now()) + WORTH;
         if (flight.taking || !worth || !ours(message)) continue;
-        core().behind(seq);
+        core()?.behind(seq);
         take(flight, message);
       }
     },
@@ -133,7 +137,11 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
         const offer = await open(privateKey, [name, taking], message);
         // Opening took a moment, in which the session may have changed.
         const good = typeof offer.token === "string" && claims(offer.token).sid === taking.sid && ours(taking);
-        if (good && flights.get(seq)?.taking === taking) offered(seq, { ...offer, epoch: taking.epoch });
+        const flight = flights.get(seq);
+        if (!good || flight?.taking !== taking) continue;
+        offer.epoch = taking.epoch;
+        if (flight.since === undefined) offered(seq, offer);
+        else flight.offer = offer;
       }
     },
 
@@ -144,6 +152,7 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
       if (what === NO_SESSION && !ours(message)) return;
       const same = user !== undefined && user === message.user;
       if (what <= SIGNED_IN) turn(next, message.user);
+      if (!core()) return end(FIRST);
       core().heard(what, problem, millis, same);
     },
   };
@@ -166,7 +175,8 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
     /** Whether there may be others from now on. */
     open() {
       // Where a process may serve several users (a server) nothing calls itself a secure context.
-      if (channel || !tabs || !globalThis.isSecureContext) return false;
+      if (!tabs || !globalThis.isSecureContext) return false;
+      if (channel) return true;
       try {
         channel = new BroadcastChannel(name);
       } catch {
@@ -192,10 +202,35 @@ export function createTabs({ iam, clientId = "", clock, tabs = true }, { keys, h
       turn(null, user);
     },
 
+    /** What the core will ask for first, if it is to be the token of key 0: the others can answer while it loads. */
+    askEarly() {
+      if (!channel || !share) return;
+      flights.set(FIRST, { key: 0, after: 0, leave: new AbortController(), since: clock.monotonic() });
+      post("ask", { key: label(0), after: 0, age: 0 });
+    },
+
+    /** How many milliseconds ago `askEarly()` was; negative for never. */
+    asked() {
+      const flight = flights.get(FIRST);
+      return flight ? clock.monotonic() - flight.since : -1;
+    },
+
     ask(seq, key, after) {
       if (!channel || !share) return;
-      start(seq, key, after);
-      post("ask", { key: label(key), after, age: idle() });
+      const early = flights.get(seq);
+      if (early?.key !== key) {
+        start(seq, key, after);
+        post("ask", { key: label(key), after, age: idle() });
+        return;
+      }
+      early.since = undefined;
+      queue(seq, early);
+      // Later, since the core is on the stack.
+      queueMicrotask(() => {
+        if (flights.get(seq) !== early) return;
+        if (early.offer) offered(seq, early.offer);
+        else if (early.taking) core().behind(seq);
+      });
     },
 
     mint(seq, key) {

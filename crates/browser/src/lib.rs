@@ -57,10 +57,10 @@ pub fn on(host: u32, kind: u32, a: f64, b: f64, c: f64, d: f64) {
 fn decide(host: u32, kind: u32, [a, b, c, d]: [f64; 4], now: Now) -> Option<Vec<Action>> {
     let mut machines = MACHINES.try_lock()?;
     if kind == CREATED {
-        let machine = if a > 0.0 {
-            Machine::with_peers(now)
-        } else {
-            Machine::new(now)
+        let machine = match (a > 0.0, b >= 0.0) {
+            (false, _) => Machine::new(now),
+            (true, false) => Machine::with_peers(now),
+            (true, true) => Machine::with_peers_asked(now, millis(b)),
         };
         machines.push((host, machine));
         return None;

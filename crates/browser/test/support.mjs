@@ -92,13 +92,7 @@ export function codeOf(promise) {
 export function pagesOfOneBrowser() {
   const before = Object.getOwnPropertyDescriptors(globalThis);
   const held = new Map();
-  const browser = { held, named: [], locks: { request, query } };
-
-  async function query() {
-    // As in a browser the answer comes later, in the order of the requests.
-    await new Promise(setImmediate);
-    return { pending: [...held].flatMap(([name, { queue }]) => queue.map(() => ({ name }))) };
-  }
+  const browser = { held, named: [], locks: { request } };
 
   function request(name, { signal }, callback) {
     browser.named.push(name);

@@ -70,12 +70,12 @@ pub enum Event {
 /// than delay a mint for a moment, or end what this tab holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// Nobody else mints: this tab has the lock of mint `seq`'s key, at once or after its turn came.
+    /// Nobody else mints: this tab was granted the lock of mint `seq`'s key.
     Led {
         /// The number from [`Action::Ask`].
         seq: u32,
     },
-    /// Another tab is minting a token of the same key.
+    /// Another tab is minting a token of the same key, or may be: its lock was asked for.
     Behind {
         /// The number from [`Action::Ask`].
         seq: u32,

@@ -81,9 +81,11 @@ pub(crate) struct Flight {
 /// How long the other tabs are waited for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asking {
+    /// Monotonic time up to which the other tabs may say that they have a token.
+    pub(crate) offers_until: u64,
     /// Monotonic time at which this tab mints for itself.
     pub(crate) until: u64,
-    /// Monotonic time at which it stops following tabs that say they mint, once one has said so.
+    /// Monotonic time at which it stops following a tab that mints, while there may be one.
     pub(crate) follows_until: Option<u64>,
     /// How often the wait was made longer because this page was held up.
     pub(crate) again: u32,
@@ -100,7 +102,8 @@ impl Asking {
             && self.again < OFFER_AGAIN;
         if held_up {
             self.again += 1;
-            self.until = now.mono + OFFER_WAIT;
+            self.offers_until = now.mono + OFFER_WAIT;
+            self.until = self.offers_until;
         }
         !held_up
     }

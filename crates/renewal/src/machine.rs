@@ -22,6 +22,8 @@ const OTHER_SESSION: u64 = 60_000;
 pub struct Machine {
     /// Whether there may be other tabs to ask and to tell.
     peers: bool,
+    /// Monotonic time at which they were asked for a token of key 0, if that was before there was a machine.
+    peers_asked: Option<u64>,
     phase: Phase,
     keys: Vec<Key>,
     waiters: Vec<Waiter>,
@@ -76,6 +78,7 @@ impl Machine {
     pub const fn new(now: Now) -> Self {
         Self {
             peers: false,
+            peers_asked: None,
             phase: Phase::Unknown,
             keys: Vec::new(),
             waiters: Vec::new(),
@@ -96,6 +99,16 @@ impl Machine {
         Self {
             peers: true,
             ..Self::new(now)
+        }
+    }
+
+    /// As [`Machine::with_peers`], where they were asked for a token of key 0 so many milliseconds ago: if the first
+    /// [`Action::Ask`] is for that, they have had this time already.
+    #[must_use]
+    pub fn with_peers_asked(now: Now, ago: u64) -> Self {
+        Self {
+            peers_asked: Some(now.mono.saturating_sub(ago)),
+            ..Self::with_peers(now)
         }
     }
 
@@ -610,8 +623,14 @@ impl Machine {
                     key: key.id,
                     after: key.token.map_or(0, |token| token.ends.wall),
                 });
+                // A page that was busy for all of that time has heard nothing.
+                let early = self
+                    .peers_asked
+                    .filter(|at| seq == 1 && key.id == 0 && at + wait > now.mono);
+                let offers_until = early.unwrap_or(now.mono) + wait;
                 Asking {
-                    until: now.mono + wait,
+                    offers_until,
+                    until: offers_until,
                     follows_until: None,
                     again: 0,
                 }

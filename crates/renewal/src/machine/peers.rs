@@ -15,12 +15,12 @@ impl Machine {
         }
         match peer {
             Peer::Led { seq } => {
-                // Granted at once it says only that nobody mints; somebody may still have a token.
+                // It says only that nobody mints; somebody may still have a token.
                 if let Some((key, _)) = self.flight(seq)
                     && let Some(asking) = key.flight.as_mut().and_then(|f| f.asking.as_mut())
-                    && asking.follows_until.is_some()
                 {
-                    asking.until = now.mono;
+                    asking.until = asking.offers_until;
+                    asking.follows_until = None;
                 }
             }
             Peer::Behind { seq } => {

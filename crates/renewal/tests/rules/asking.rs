@@ -20,6 +20,29 @@ fn other_tabs_are_asked_first_and_for_a_moment_only() {
 }
 
 #[test]
+fn the_time_since_other_tabs_were_asked_counts_for_what_was_asked() {
+    let ago = rules::OFFER_WAIT - 2;
+    let mut tab = Tab::with_peers_asked(ago);
+    assert_eq!(asks(&tab.want(1)), [(1, 0)]);
+    assert_eq!(mints(&tab.tick(1)), []);
+    assert_eq!(mints(&tab.tick(1)), [1]);
+
+    let mut tab = Tab::with_peers_asked(ago);
+    assert_eq!(asks(&tab.want_key(1, 1)), [(1, 0)]);
+    assert_eq!(mints(&tab.tick(2)), [], "it was not about this key");
+    assert_eq!(asks(&tab.want(2)), [(2, 0)]);
+    assert_eq!(mints(&tab.tick(2)), [], "nor about this number");
+
+    for ago in [rules::OFFER_WAIT, 60_000] {
+        let mut tab = Tab::with_peers_asked(ago);
+        assert_eq!(asks(&tab.want(1)), [(1, 0)]);
+        let early = rules::OFFER_WAIT - 1;
+        assert_eq!(mints(&tab.tick(early)), [], "it heard nothing");
+        assert_eq!(mints(&tab.tick(1)), [1]);
+    }
+}
+
+#[test]
 fn a_page_that_was_held_up_listens_once_more_but_not_for_ever() {
     let mut tab = Tab::with_peers();
     tab.want(1);
@@ -123,11 +146,41 @@ fn a_tab_that_mints_is_followed_for_a_while_and_then_no_more() {
 }
 
 #[test]
+fn while_the_lock_may_be_another_tabs_nothing_is_minted() {
+    let mut tab = Tab::with_peers();
+    tab.want(1);
+    tab.hear(Peer::Behind { seq: 1 });
+    assert_eq!(mints(&tab.tick(rules::OFFER_WAIT)), []);
+    assert_eq!(mints(&tab.hear(Peer::Led { seq: 1 })), [1]);
+}
+
+#[test]
+fn who_is_granted_the_lock_at_once_still_hears_the_others_out() {
+    let mut tab = Tab::with_peers();
+    tab.want(1);
+    tab.hear(Peer::Behind { seq: 1 });
+    assert_eq!(mints(&tab.hear(Peer::Led { seq: 1 })), []);
+    assert_eq!(mints(&tab.tick(rules::OFFER_WAIT - 1)), []);
+    assert_eq!(mints(&tab.tick(1)), [1]);
+}
+
+#[test]
 fn whose_turn_comes_after_another_tab_gave_up_mints_at_once() {
     let mut tab = Tab::with_peers();
     tab.want(1);
     tab.hear(Peer::Behind { seq: 1 });
+    tab.pass(rules::FOLLOW / 2);
     assert_eq!(mints(&tab.hear(Peer::Led { seq: 1 })), [1]);
+}
+
+#[test]
+fn a_page_that_hears_late_of_its_lock_hears_the_others_out_too() {
+    let mut tab = Tab::with_peers();
+    tab.want(1);
+    tab.hear(Peer::Behind { seq: 1 });
+    tab.pass(rules::OFFER_WAIT + rules::OFFER_LATE.start);
+    assert_eq!(mints(&tab.hear(Peer::Led { seq: 1 })), []);
+    assert_eq!(mints(&tab.tick(rules::OFFER_WAIT)), [1]);
 }
 
 #[test]

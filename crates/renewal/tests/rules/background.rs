@@ -63,7 +63,7 @@ fn input_after_the_token_ended_is_reported_by_a_mint() {
 #[test]
 fn a_key_that_nobody_asks_for_any_more_is_not_renewed_beside_others() {
     let mut tab = Tab::signed_in();
-    tab.on(Event::Wanted { waiter: 2, key: 1 });
+    tab.want_key(2, 1);
     tab.minted(2, 300);
     tab.pass(1_000);
     tab.on(Event::Input);
@@ -134,7 +134,7 @@ fn the_end_of_another_session_is_told_too() {
 #[test]
 fn of_keys_that_nobody_asks_for_one_is_enough() {
     let mut tab = Tab::signed_in();
-    tab.on(Event::Wanted { waiter: 2, key: 1 });
+    tab.want_key(2, 1);
     tab.minted(2, 300);
     tab.on(Event::Input);
     assert_eq!(mints(&tab.tick(280_000)), [3, 4], "both were in use");
@@ -148,7 +148,7 @@ fn of_keys_that_nobody_asks_for_one_is_enough() {
 fn the_only_token_is_renewed_although_nobody_asks_for_it() {
     let mut tab = Tab::signed_in();
     // A key that the service refuses is no other.
-    tab.on(Event::Wanted { waiter: 2, key: 5 });
+    tab.want_key(2, 5);
     tab.refused(2, 400, false, None);
     for seq in 3..6 {
         tab.on(Event::Input);

@@ -44,8 +44,8 @@ fn a_mint_that_nobody_waits_for_any_more_still_serves_the_next_caller() {
 #[test]
 fn keys_have_their_own_tokens_and_flights() {
     let mut tab = Tab::new();
-    assert_eq!(mints(&tab.on(Event::Wanted { waiter: 1, key: 0 })), [1]);
-    assert_eq!(mints(&tab.on(Event::Wanted { waiter: 2, key: 7 })), [2]);
+    assert_eq!(mints(&tab.want_key(1, 0)), [1]);
+    assert_eq!(mints(&tab.want_key(2, 7)), [2]);
     let actions = tab.minted(2, 300);
     assert!(
         actions.contains(&Action::Answer { waiter: 2, key: 7 }) && !actions.contains(&answer(1))

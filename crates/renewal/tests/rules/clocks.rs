@@ -85,7 +85,7 @@ fn c138_a_monotonic_clock_that_goes_back_is_taken_as_standing_still() {
     tab.tick(200_000);
     let latest = tab.now.mono;
     tab.now.mono -= 150_000;
-    tab.on(Event::Wanted { waiter: 2, key: 1 });
+    tab.want_key(2, 1);
     let actions = tab.minted(2, 300);
     assert!(
         actions.iter().any(

@@ -50,8 +50,8 @@ fn without_a_session_callers_in_a_loop_are_answered_from_memory_and_later_ones_a
 #[test]
 fn a_definite_sign_out_drops_every_key_and_every_flight() {
     let mut tab = Tab::signed_in();
-    tab.on(Event::Wanted { waiter: 2, key: 1 });
-    tab.on(Event::Wanted { waiter: 3, key: 2 });
+    tab.want_key(2, 1);
+    tab.want_key(3, 2);
     let actions = tab.refused(2, 401, true, None);
     assert!(actions.contains(&Action::Drop { key: 0 }));
     assert!(actions.contains(&Action::CancelMint { seq: 3 }));
@@ -144,7 +144,7 @@ fn dispose_refuses_everybody_and_leaves_no_timer() {
 #[test]
 fn login_serves_those_who_waited_for_another_key_too() {
     let mut tab = Tab::new();
-    tab.on(Event::Wanted { waiter: 1, key: 7 });
+    tab.want_key(1, 7);
     let actions = tab.on(Event::LoggedIn { waiter: 2, key: 0 });
     assert_eq!(mints(&actions).len(), 2);
     let actions = [tab.minted(2, 300), tab.minted(3, 300)].concat();

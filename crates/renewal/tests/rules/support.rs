@@ -34,6 +34,13 @@ impl Tab {
         }
     }
 
+    pub(crate) fn with_peers_asked(ago: u64) -> Self {
+        Self {
+            machine: Machine::with_peers_asked(NOW, ago),
+            now: NOW,
+        }
+    }
+
     /// Holds the token of mint 1, for another 300 seconds.
     pub(crate) fn signed_in() -> Self {
         let mut tab = Self::new();
@@ -69,7 +76,11 @@ impl Tab {
     }
 
     pub(crate) fn want(&mut self, waiter: u32) -> Vec<Action> {
-        self.on(Event::Wanted { waiter, key: 0 })
+        self.want_key(waiter, 0)
+    }
+
+    pub(crate) fn want_key(&mut self, waiter: u32, key: u32) -> Vec<Action> {
+        self.on(Event::Wanted { waiter, key })
     }
 
     pub(crate) fn minted(&mut self, seq: u32, expires_in: u32) -> Vec<Action> {

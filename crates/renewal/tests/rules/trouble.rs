@@ -268,18 +268,15 @@ fn failing_calls_in_a_tight_loop_cause_few_mints() {
 #[test]
 fn a_permanent_refusal_harms_its_key_alone_and_is_remembered_for_a_moment() {
     let mut tab = Tab::signed_in();
-    tab.on(Event::Wanted { waiter: 2, key: 5 });
+    tab.want_key(2, 5);
     assert_eq!(
         failed(&tab.refused(2, 400, false, None)),
         [(2, Problem::NotAllowed)]
     );
     assert!(tab.want(3).contains(&answer(3)));
-    assert_eq!(
-        failed(&tab.on(Event::Wanted { waiter: 4, key: 5 })),
-        [(4, Problem::NotAllowed)]
-    );
+    assert_eq!(failed(&tab.want_key(4, 5)), [(4, Problem::NotAllowed)]);
     tab.pass(rules::REFUSAL_MEMORY);
-    assert_eq!(mints(&tab.on(Event::Wanted { waiter: 5, key: 5 })), [3]);
+    assert_eq!(mints(&tab.want_key(5, 5)), [3]);
 }
 
 #[test]
@@ -323,7 +320,7 @@ fn unattended_renewals_give_up_and_go_on_when_somebody_is_there() {
 fn mints_that_time_out_together_are_one_failure_of_the_latest() {
     let mut tab = Tab::new();
     tab.want(1);
-    tab.on(Event::Wanted { waiter: 2, key: 1 });
+    tab.want_key(2, 1);
     tab.on(Event::MintFinished {
         seq: 2,
         outcome: Outcome::Unreachable,

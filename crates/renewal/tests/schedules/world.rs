@@ -5,7 +5,9 @@ mod adapter;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sessionmint_renewal::{Announcement, Clocks, Event, Machine, Now, Outcome, Problem, rules};
+use sessionmint_renewal::{
+    Announcement, Clocks, Event, Machine, Now, Outcome, Peer, Problem, rules,
+};
 
 pub(crate) const LIFE: u32 = 300;
 pub(crate) const SESSION: u32 = 86_400;
@@ -65,10 +67,7 @@ pub(crate) enum Message {
     Minting {
         key: u32,
     },
-    /// From the browser, not from a tab: others have the lock, or it is this tab's turn.
-    Behind {
-        seq: u32,
-    },
+    /// From the browser, not from a tab: it has the lock.
     Led {
         seq: u32,
     },
@@ -138,6 +137,8 @@ pub(crate) struct World {
     pub(crate) mints: Vec<Mint>,
     /// Key → who holds its lock, then who queues.
     pub(crate) locks: BTreeMap<u32, VecDeque<(usize, u32)>>,
+    /// Tab and flight: its machine is to be told that it waits for the lock.
+    asked_for_lock: Vec<(usize, u32)>,
     /// The service's session, and how many mints it saw.
     pub(crate) session: Option<u32>,
     pub(crate) last_session: u32,
@@ -192,6 +193,7 @@ impl World {
             mail: VecDeque::new(),
             mints: Vec::new(),
             locks: BTreeMap::new(),
+            asked_for_lock: Vec::new(),
             session: Some(1),
             last_session: 1,
             seen: 0,
@@ -229,6 +231,9 @@ impl World {
         };
         for action in self.tabs[tab].machine.on(event, now) {
             self.carry_out(tab, action);
+        }
+        for (tab, seq) in std::mem::take(&mut self.asked_for_lock) {
+            self.on(tab, Event::Peer(Peer::Behind { seq }));
         }
         let now = self.now.mono;
         for since in self.tabs[tab].callers.values() {

@@ -97,9 +97,10 @@ impl World {
         if self.health.locks {
             let queue = self.locks.entry(key).or_default();
             queue.push_back((index, seq));
-            if queue.len() > 1 {
+            self.asked_for_lock.push((index, seq));
+            if queue.len() == 1 {
                 // The browser answers in a task of its own.
-                self.mail.push_back((index, Message::Behind { seq }));
+                self.mail.push_back((index, Message::Led { seq }));
             }
         }
     }
@@ -237,7 +238,6 @@ impl World {
                     self.tabs[to].arriving = None;
                 }
             }
-            Message::Behind { seq } => self.on(to, Event::Peer(Peer::Behind { seq })),
             Message::Led { seq } => {
                 // While somebody's word is out to hand a token over, nothing is to be minted.
                 let flight = self.tabs[to].flights.get(&seq);
