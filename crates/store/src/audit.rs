@@ -1,4 +1,4 @@
-//! The audit trail: what was done to users, sessions, clients and keys, by whom and when, and what was refused.
+//! The audit trail: what was done to users, sessions, clients, roles and keys, by whom and when, and what was refused.
 //!
 //! A command that changes something is told [`By`] whom, and the engine writes its records in the transaction of the
 //! change: they are there if and only if the change is. What every kind means is in `crates/iam/AUDIT.md`.
@@ -206,6 +206,26 @@ words! {
         ClientSecretRemoved = "client.secret-removed"
         /// A request did not prove that it comes from the client that it names.
         ClientRefused = "client.refused"
+        /// A role was added.
+        RoleAdded = "role.added"
+        /// A role has other permissions.
+        RoleChanged = "role.changed"
+        /// A role is gone.
+        RoleRemoved = "role.removed"
+        /// A group was added.
+        GroupAdded = "group.added"
+        /// Somebody came into a group.
+        GroupMemberAdded = "group.member-added"
+        /// Somebody left a group.
+        GroupMemberRemoved = "group.member-removed"
+        /// A group is gone.
+        GroupRemoved = "group.removed"
+        /// Somebody was given a role on resources.
+        RecordAdded = "record.added"
+        /// Somebody has a role on resources no more.
+        RecordRemoved = "record.removed"
+        /// A permission was asked for, and denied.
+        AccessDenied = "access.denied"
         /// A signing key was added.
         KeyAdded = "key.added"
         /// A signing key was encrypted that was not before, or with another key than before.
@@ -230,7 +250,7 @@ words! {
         Replaced = "replaced"
         /// The user began more sessions than one may have.
         Evicted = "evicted"
-        /// The actor ended this session, or all of the user.
+        /// The actor ended this session, or all of the user; or took this record away.
         Requested = "requested"
         /// The user's password was changed.
         PasswordChanged = "password-changed"
@@ -238,6 +258,10 @@ words! {
         UserDisabled = "user-disabled"
         /// The user was removed.
         UserRemoved = "user-removed"
+        /// The role was removed.
+        RoleRemoved = "role-removed"
+        /// The group was removed.
+        GroupRemoved = "group-removed"
         /// There was no user input for too long.
         Idle = "idle"
         /// It reached its absolute end.

@@ -1,4 +1,4 @@
-//! Where the IAM keeps users, sessions, clients and signing keys, and the audit trail of what is done to them.
+//! Where the IAM keeps users, sessions, clients, roles and signing keys, and the audit trail of what is done to them.
 //!
 //! Each method of the traits is **one atomic command** that ends in an outcome; there is no `begin … save`. Time and
 //! identifiers come in as parameters, and SQL lives only in this crate. [`StoreError`] means that the engine could not
@@ -48,6 +48,7 @@ mod grants;
 mod oauth_clients;
 mod observer;
 mod records;
+mod roles;
 pub mod sqlite;
 mod traits;
 
@@ -63,6 +64,10 @@ pub use observer::{CommandEnd, CommandKind, Observer};
 pub use records::{
     NewSession, NewUser, RefreshKeyRow, ResealedKey, ResealedRefreshKey, Session, SigningKeyRow,
     User,
+};
+pub use roles::{
+    AddNamed, AddRecord, ChangeGroup, Membership, RecordFilter, RecordsOf, RemoveNamed,
+    ReplaceRole, Roles, StoredGroup, StoredRole,
 };
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use traits::{

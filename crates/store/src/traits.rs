@@ -13,7 +13,7 @@ use sessionmint_oauth::{
 
 use crate::{
     AuditCursor, AuditFilter, AuditRecord, By, Grants, NewSession, NewUser, OAuthClients,
-    RefreshKeyRow, Refusal, ResealedKey, ResealedRefreshKey, Session, SigningKeyRow, User,
+    RefreshKeyRow, Refusal, ResealedKey, ResealedRefreshKey, Roles, Session, SigningKeyRow, User,
 };
 
 /// The engine could not answer. Nothing is known of the command's effect unless the engine says so.
@@ -337,6 +337,6 @@ pub trait Audit: Send + Sync {
 }
 
 /// All of it: what the service is given.
-pub trait Store: Users + Sessions + Clients + OAuthClients + Grants + Keys + Audit {}
+pub trait Store: Users + Sessions + Clients + OAuthClients + Grants + Roles + Keys + Audit {}
 
-impl<T: Users + Sessions + Clients + OAuthClients + Grants + Keys + Audit> Store for T {}
+impl<T: Users + Sessions + Clients + OAuthClients + Grants + Roles + Keys + Audit> Store for T {}

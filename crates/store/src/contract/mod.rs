@@ -10,6 +10,7 @@ mod grants;
 mod keys;
 mod oauth_clients;
 mod races;
+mod roles;
 mod sessions;
 mod users;
 
@@ -145,6 +146,19 @@ cases! { ($)
         c151_records_are_found_by_user_kind_and_time_in_pages
         c151_refusals_are_recorded_together
         c151_old_records_go_and_a_flood_of_refusals_pushes_out_no_change
+    }
+    roles {
+        roles_and_groups_come_back_as_stored
+        a_role_is_replaced_only_as_it_was_seen
+        members_come_and_go_all_at_once
+        records_name_what_is_there_and_are_found
+        what_records_name_is_removed_only_with_them
+        every_change_of_the_policy_is_seen_at_once
+        the_policy_keeps_its_number_while_nothing_of_it_changes
+        c118_roles_go_with_the_user_or_client
+        of_many_replacements_of_a_role_one_wins
+        c151_each_change_of_roles_leaves_its_record
+        a_client_that_acts_is_named_in_the_trail
     }
     races {
         an_instance_sees_at_once_what_another_did

@@ -42,6 +42,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 7,
         sql: include_str!("migrations/0007_oauth_clients.sql"),
     },
+    Migration {
+        version: 8,
+        sql: include_str!("migrations/0008_access.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

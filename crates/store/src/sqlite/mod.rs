@@ -19,6 +19,7 @@ mod oauth_clients;
 mod reader;
 mod refresh_keys;
 mod restore;
+mod roles;
 mod rows;
 mod sessions;
 mod users;

@@ -17,6 +17,8 @@ pub(super) struct Reader {
     clients: RefCell<KnownClients>,
     /// The state of the database that [`Reader::when_changed`] was last told of.
     version: Cell<Option<i64>>,
+    /// A state of the database, and the number of the last change of roles, groups and records in it.
+    policy: Cell<Option<(i64, i64)>>,
 }
 
 /// Clients by origin: every request asks for one, and they hardly ever change.
@@ -33,6 +35,7 @@ impl Reader {
             conn: file::reader(path, busy_timeout)?,
             clients: RefCell::default(),
             version: Cell::default(),
+            policy: Cell::default(),
         })
     }
 
@@ -60,6 +63,24 @@ impl Reader {
                 .insert(origin.to_owned(), Arc::clone(client));
         }
         Ok(found)
+    }
+
+    /// The number of the last change of roles, groups and records: the one that is remembered if nothing at all was
+    /// committed since, else what `find` gives.
+    pub(super) fn policy_version(
+        &self,
+        find: impl FnOnce(&Connection) -> rusqlite::Result<i64>,
+    ) -> rusqlite::Result<i64> {
+        // Asked first, as above.
+        let version = self.version()?;
+        match self.policy.get() {
+            Some((of, number)) if of == version => Ok(number),
+            _ => {
+                let number = find(&self.conn)?;
+                self.policy.set(Some((version, number)));
+                Ok(number)
+            }
+        }
     }
 
     /// Has `look` look when anything at all was committed since it last did, by whomever.
