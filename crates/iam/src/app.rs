@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sessionmint_oauth::lifetime::SessionPolicy;
 use sessionmint_store::{By, Store, StoreError};
 
+use crate::access::Access;
 use crate::clock::{Clock, Skew, SystemClock};
 use crate::config::{Config, ThrottleConfig};
 use crate::http::KnownOrigins;
@@ -20,7 +21,7 @@ use crate::refusals::Refusals;
 pub struct App {
     /// What the operator set.
     pub config: Config,
-    /// Users, sessions, clients, keys.
+    /// Users, sessions, clients, roles, keys.
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -37,6 +38,7 @@ pub struct App {
     pub(crate) refusals: Refusals,
     pub(crate) known_origins: KnownOrigins,
     pub(crate) skew: Skew,
+    pub(crate) access: Access,
 }
 
 /// Why an [`App`] could not be built.
@@ -146,6 +148,7 @@ impl AppBuilder {
             metrics: self.metrics.unwrap_or_default(),
             known_origins,
             skew: Skew::new(),
+            access: Access::default(),
         }))
     }
 }

@@ -7,6 +7,7 @@
 //! What it is not: the decisions. Those are pure functions in `sessionmint_oauth`; a handler loads, asks, stores, signs.
 //! Where to look: `http/<endpoint>.rs` is one endpoint each, `keys` signs, `login` proves who somebody is.
 
+mod access;
 pub mod admin;
 pub mod app;
 pub mod clock;

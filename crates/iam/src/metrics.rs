@@ -35,6 +35,7 @@ pub struct Metrics {
     sign_outs: Family<OutcomeLabel, Counter>,
     refused_origins: Family<ReasonLabel, Counter>,
     clients: Family<ClientLabels, Counter>,
+    access_checks: Family<CheckLabels, Counter>,
     store: StoreMetrics,
     state: StateMetrics,
 }
@@ -63,6 +64,12 @@ struct ReasonLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ClientLabels {
     way: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CheckLabels {
+    by: &'static str,
     outcome: &'static str,
 }
 
@@ -160,6 +167,7 @@ impl Metrics {
             sign_outs: Family::default(),
             refused_origins: Family::default(),
             clients: Family::default(),
+            access_checks: Family::default(),
             store,
             state: StateMetrics::default(),
         };
@@ -194,6 +202,11 @@ impl Metrics {
             "client_authentications",
             "Requests of clients of the standard grants by the way that they prove who they are, and outcome",
             self.clients.clone(),
+        );
+        registry.register(
+            "access_checks",
+            "Permissions that were asked for",
+            self.access_checks.clone(),
         );
         registry.register_with_unit(
             "store_command",
@@ -301,6 +314,11 @@ impl Metrics {
                 .get_or_create(&OutcomeLabel { outcome })
                 .inc_by(0);
         }
+        for by in ["service", "admin"] {
+            for outcome in ["allowed", "denied", "unavailable"] {
+                self.access_check_many(by, outcome, 0);
+            }
+        }
         for kind in AuditKind::ALL {
             self.store.count(*kind, 0);
         }
@@ -351,6 +369,17 @@ impl Metrics {
         self.clients
             .get_or_create(&ClientLabels { way, outcome })
             .inc();
+    }
+
+    /// A permission was asked for: `by` a `service` or the `admin` API.
+    pub(crate) fn access_check(&self, by: &'static str, outcome: &'static str) {
+        self.access_check_many(by, outcome, 1);
+    }
+
+    fn access_check_many(&self, by: &'static str, outcome: &'static str, count: u64) {
+        self.access_checks
+            .get_or_create(&CheckLabels { by, outcome })
+            .inc_by(count);
     }
 
     /// What the store tells of its commands.

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use sessionmint_access::{Permission, ResourcePath, Subject};
 use sessionmint_oauth::{ClientId, SessionId, Timestamp, UserId};
 use sessionmint_store::{
     Actor, AuditKind, AuditReason, By, NewAuditRecord, Refusal, Store, StoreError,
@@ -49,6 +50,20 @@ pub(crate) enum About {
     Session(UserId, SessionId),
     /// A page of this origin.
     Origin(String),
+    /// A permission.
+    Permission(Box<Denied>),
+}
+
+/// A permission that was asked for and denied.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Denied {
+    /// Who asked, for themselves or about somebody.
+    pub(crate) caller: ClientId,
+    pub(crate) subject: Subject,
+    pub(crate) resource: ResourcePath,
+    pub(crate) permission: Permission,
+    /// See [`sessionmint_access::Why::code`].
+    pub(crate) why: &'static str,
 }
 
 /// One refusal.
@@ -211,6 +226,17 @@ fn refusal(alike: Alike, tally: Tally) -> Refusal {
             record.session_id = Some(session);
         }
         About::Origin(origin) => record = record.detail("origin", origin),
+        About::Permission(denied) => {
+            actor = Actor::Client(denied.caller);
+            if let Subject::User(user) = &denied.subject {
+                record.user_id = Some(user.clone());
+            }
+            record = record
+                .detail("subject", denied.subject.as_str())
+                .detail("resource", denied.resource.as_str())
+                .detail("permission", denied.permission.as_str())
+                .detail("why", denied.why);
+        }
     }
     let by = By {
         at: tally.at,

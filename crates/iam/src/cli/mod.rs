@@ -1,5 +1,6 @@
 //! The command line. One file for each subject; results go to standard output, everything else to standard error.
 
+mod access;
 mod audit;
 mod backup;
 mod by;
@@ -7,6 +8,7 @@ mod client;
 mod client_edit;
 mod config;
 mod dev;
+mod group;
 mod health;
 mod import;
 mod keys;
@@ -14,11 +16,14 @@ mod oauth_client;
 mod origin;
 mod output;
 mod password;
+mod record;
+mod role;
 mod serve;
 mod session;
 mod store;
 mod user;
 mod when;
+mod who;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,7 +54,7 @@ Examples:
     sessionmint serve --config sessionmint.toml
 
 Every setting of the file is also a variable, e.g. SESSIONMINT_DATABASE; `sessionmint config reference` lists them. Changes
-of users, clients and sessions are seen by a running service at once.";
+of users, clients, roles and sessions are seen by a running service at once.";
 
 /// What all commands take.
 #[derive(Args)]
@@ -83,6 +88,18 @@ enum Command {
     /// Sessions: list, end
     #[command(subcommand)]
     Session(session::Session),
+    /// Roles, sets of permissions: add, change, remove, list, show
+    #[command(subcommand)]
+    Role(role::Role),
+    /// Groups of users and clients: add, remove, members, list, show
+    #[command(subcommand)]
+    Group(group::Group),
+    /// Records, which give somebody a role on resources: add, remove, list
+    #[command(subcommand)]
+    Record(record::Record),
+    /// Permissions: check whether somebody has one, and why
+    #[command(subcommand)]
+    Access(access::Access),
     /// Signing keys: list, rotate, change the key that encrypts them
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -116,10 +133,20 @@ impl Common {
     }
 }
 
-/// Parses the arguments and does what they say. Usage errors end in 2 (clap sees to it), others in 1.
+/// Parses the arguments and does what they say. Usage errors end in 2 (clap sees to it), others in 1, but for those of a
+/// check, where 1 says no.
 pub(super) fn run() -> ExitCode {
     let Cli { common, command } = Cli::parse();
     let result = match command {
+        Command::Access(access) => {
+            return access.run(&common).unwrap_or_else(|error| {
+                output::error(&*error);
+                access::UNKNOWN.into()
+            });
+        }
+        Command::Role(role) => role.run(&common),
+        Command::Group(group) => group.run(&common),
+        Command::Record(record) => record.run(&common),
         Command::Serve(serve) => serve.run(&common),
         Command::Health(health) => health.run(&common),
         Command::User(user) => user.run(&common),

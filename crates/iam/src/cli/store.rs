@@ -29,7 +29,7 @@ pub(super) fn open_database(
     let path = database.path();
     if missing == Missing::Refuse && !path.exists() {
         return Err(format!(
-            "there is no database at {}; `serve`, `user add` and `client add` make one, other commands expect it",
+            "there is no database at {}; `serve` and the first `user add`, `client add`, `role add` or `group add` make one, other commands expect it",
             path.display()
         )
         .into());

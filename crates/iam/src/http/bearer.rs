@@ -1,10 +1,16 @@
-//! The account endpoints' own guard: an access token of this service, for this service, of a live session.
+//! The guards of the service's own endpoints: an access token of this service, for this service; of a user with a live
+//! session for the account, of a client that acts for itself for what services and operators call.
+
+use std::borrow::Cow;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sessionmint_oauth::jwt::{ExpectedClaims, MAX_LEEWAY_SECS, TokenRefusal};
-use sessionmint_oauth::{BearerChallenge, ClientId, InvalidId, Scope, UserId, bearer};
+use sessionmint_oauth::{
+    AccessTokenClaims, BearerChallenge, ClientId, ClientSubject, InvalidId, Scope, Timestamp,
+    UserId, bearer,
+};
 use sessionmint_store::{By, Session, StoreError};
 
 use super::client_ip::client_ip;
@@ -42,19 +48,25 @@ pub(super) enum BearerError {
     NotSent(BearerChallenge),
     #[error(transparent)]
     Token(#[from] TokenRefusal),
-    #[error("not the token of a user: {0}")]
-    NotAUser(#[from] InvalidId),
+    #[error("not the token of a user, or of a client: {0}")]
+    OtherSubject(#[from] InvalidId),
+    #[error("the client of the token is gone, disabled or another")]
+    ClientGone,
     #[error("the session of the token is over")]
     SessionOver,
-    #[error("the token lacks the scope `{ACCOUNT_SCOPE}`")]
-    Scope,
+    #[error("the token lacks the scope `{0}`")]
+    Scope(&'static str),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Checks the token of a request; then that its session still lives, because these endpoints can.
-pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, BearerError> {
-    let now = app.clock.now();
+/// The claims of a request's token, if it is one of this service, for this service, with this scope.
+fn claims(
+    app: &App,
+    headers: &HeaderMap,
+    scope: &'static str,
+    now: Timestamp,
+) -> Result<AccessTokenClaims, BearerError> {
     let expected = ExpectedClaims {
         issuer: app.config.issuer.to_string(),
         audiences: vec![app.config.issuer.to_string()],
@@ -63,9 +75,17 @@ pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, B
     let fields = headers.get_all(header::AUTHORIZATION).iter();
     let token = bearer::token(fields.map(HeaderValue::as_bytes)).map_err(BearerError::NotSent)?;
     let claims = app.keys.verify(token, &expected, now)?;
-    if !claims.scope.contains(ACCOUNT_SCOPE) {
-        return Err(BearerError::Scope);
+    if claims.scope.contains(scope) {
+        Ok(claims)
+    } else {
+        Err(BearerError::Scope(scope))
     }
+}
+
+/// Checks the token of a request; then that its session still lives, because these endpoints can.
+pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, BearerError> {
+    let now = app.clock.now();
+    let claims = claims(app, headers, ACCOUNT_SCOPE, now)?;
     let user: UserId = claims.sub.parse()?;
     let policy = app.session_policy();
     let mut sessions = app.store.sessions_of(&user).await?;
@@ -82,34 +102,63 @@ pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, B
     })
 }
 
+/// A client that acts for itself.
+#[derive(Clone, Debug)]
+pub(super) struct ServiceAccount {
+    /// What operators call it.
+    pub(super) client_id: ClientId,
+}
+
+/// Checks the token of a request; then that its client is there still, may be, and asks for itself and for nobody else.
+pub(super) async fn service_account(
+    app: &App,
+    headers: &HeaderMap,
+    scope: &'static str,
+) -> Result<ServiceAccount, BearerError> {
+    let claims = claims(app, headers, scope, app.clock.now())?;
+    let subject: ClientSubject = claims.sub.parse()?;
+    let client = app.store.oauth_client(&claims.client_id).await?;
+    match client {
+        Some(client) if client.subject == subject && client.disabled_at.is_none() => {
+            Ok(ServiceAccount {
+                client_id: client.client_id,
+            })
+        }
+        _ => Err(BearerError::ClientGone),
+    }
+}
+
 impl IntoResponse for BearerError {
     fn into_response(self) -> Response {
         let challenge = match &self {
             Self::Store(_) => {
-                tracing::error!(cause = %self, "the sessions of a user could not be read");
+                tracing::error!(cause = %self, "whose token it is could not be read");
                 return Problem::unavailable().into_response();
             }
             Self::NotSent(challenge) => challenge.clone(),
-            Self::Token(_) | Self::NotAUser(_) | Self::SessionOver => BearerChallenge::InvalidToken,
-            Self::Scope => {
-                let needed: Scope = ACCOUNT_SCOPE.parse().unwrap_or_default();
+            Self::Token(_) | Self::OtherSubject(_) | Self::SessionOver | Self::ClientGone => {
+                BearerChallenge::InvalidToken
+            }
+            Self::Scope(scope) => {
+                let needed: Scope = scope.parse().unwrap_or_default();
                 BearerChallenge::InsufficientScope(needed)
             }
         };
-        let (code, detail) = match &challenge {
-            BearerChallenge::TokenMissing => ("token_missing", "this needs an access token"),
+        let (code, detail): (_, Cow<'static, str>) = match &challenge {
+            BearerChallenge::TokenMissing => ("token_missing", "this needs an access token".into()),
             BearerChallenge::InvalidRequest => {
-                ("invalid_request", "one Authorization header, please")
+                ("invalid_request", "one Authorization header, please".into())
             }
-            BearerChallenge::InvalidToken => {
-                ("invalid_token", "the access token is not good for this")
-            }
-            BearerChallenge::InsufficientScope(_) => (
+            BearerChallenge::InvalidToken => (
+                "invalid_token",
+                "the access token is not good for this".into(),
+            ),
+            BearerChallenge::InsufficientScope(scope) => (
                 "insufficient_scope",
-                "the access token lacks the scope account",
+                format!("the access token lacks the scope {scope}").into(),
             ),
         };
-        tracing::info!(cause = %self, "account request refused");
+        tracing::info!(cause = %self, "request with an access token refused");
         let status = StatusCode::from_u16(challenge.status()).unwrap_or(StatusCode::UNAUTHORIZED);
         let problem = Problem::new(status, code, detail);
         match HeaderValue::from_str(&challenge.header_value()) {

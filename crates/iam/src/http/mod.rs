@@ -4,6 +4,7 @@
 //! security headers and a net for panics; where browsers call, [`cors`], which also finds out whose origin calls; and
 //! within that, so that a script can read the refusal, the limits on the size of request headers and on time.
 
+mod access;
 mod answer;
 mod bearer;
 mod body;
@@ -140,6 +141,14 @@ fn routes(app: &Arc<App>) -> Routes {
             endpoint(delete(sessions::end_one), account("DELETE")),
         )
         .route(
+            &path("/access/check"),
+            service_endpoint(post(access::check)),
+        )
+        .route(
+            &path("/access/check/batch"),
+            service_endpoint(post(access::check_batch)),
+        )
+        .route(
             &path("/.well-known/jwks.json"),
             open_endpoint(get(discovery::jwks)),
         )
@@ -159,6 +168,15 @@ fn open_endpoint(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
         .map_response(headers::secure)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(headers::limit));
+    routes.fallback(method_not_allowed).layer(around)
+}
+
+/// An endpoint for services and operators. It has no CORS headers, so no page can read it, nor send it a token.
+fn service_endpoint(routes: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    let around = ServiceBuilder::new()
+        .map_response(headers::secure)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(headers::bounded));
     routes.fallback(method_not_allowed).layer(around)
 }
 

@@ -1,6 +1,6 @@
 //! `GET /openapi.json`: what every endpoint takes and answers, as OpenAPI 3.1.
 //!
-//! The document is written by hand (`openapi.json`); tests hold it against the router, and each answer that any test of
+//! The document is written by hand (`openapi.json`, and `openapi-services.json` for what services and operators call); tests hold it against the router, and each answer that any test of
 //! the service gets against it. What depends on the configuration is filled in here.
 
 use axum::http::header;
@@ -12,6 +12,7 @@ use sessionmint_oauth::{Issuer, metadata};
 use super::problem::Problem;
 
 const TEMPLATE: &str = include_str!("openapi.json");
+const SERVICES: &str = include_str!("openapi-services.json");
 
 /// Stands for the path of the metadata, which is not below the issuer's.
 const METADATA: &str = "well-known:oauth-authorization-server";
@@ -22,6 +23,7 @@ const METADATA: &str = "well-known:oauth-authorization-server";
 /// None in practice: a test reads the document.
 pub fn document(issuer: &Issuer) -> Result<Value, serde_json::Error> {
     let mut document: Map<String, Value> = serde_json::from_str(TEMPLATE)?;
+    merge(&mut document, serde_json::from_str(SERVICES)?);
     if let Some(Value::Object(paths)) = document.get_mut("paths") {
         *paths = std::mem::take(paths)
             .into_iter()
@@ -36,6 +38,19 @@ pub fn document(issuer: &Issuer) -> Result<Value, serde_json::Error> {
     }
     document.insert("servers".to_owned(), json!([{ "url": issuer.origin() }]));
     Ok(document.into())
+}
+
+/// Adds what `more` has to `document`.
+fn merge(document: &mut Map<String, Value>, more: Map<String, Value>) {
+    for (name, value) in more {
+        match (document.get_mut(&name), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
+            (Some(Value::Array(old)), Value::Array(new)) => old.extend(new),
+            (_, value) => {
+                document.insert(name, value);
+            }
+        }
+    }
 }
 
 /// The answer. The document is made once, with the router; everybody may read it.

@@ -47,7 +47,8 @@ pub(super) fn check(document: &Value, method: &Method, path: &str, answer: &Answ
     };
     let response = operation
         .get("responses")
-        .and_then(|all| all.get(status.to_string()));
+        .and_then(|all| all.get(status.to_string()))
+        .map(|response| resolve(document, response));
     assert!(response.is_some(), "{what} does not have the status");
     let part = |name| -> Map<String, Value> {
         let found = response.and_then(|response| response.get(name)?.as_object());

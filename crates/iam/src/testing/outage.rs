@@ -1,5 +1,7 @@
 //! A store that can be taken away and given back.
 
+mod roles;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -13,5 +13,6 @@ mod general;
 mod keys;
 #[path = "../ops_support/mod.rs"]
 mod ops_support;
+mod role;
 mod support;
 mod user;

@@ -32,7 +32,7 @@ async fn ask(service: &TestService, status: &Arc<Status>, path: &str, peer: &str
 
 const HERE: &str = "127.0.0.1:50000";
 
-async fn metrics(service: &TestService) -> String {
+pub(crate) async fn metrics(service: &TestService) -> String {
     let (code, text) = ask(service, &Arc::default(), "/metrics", HERE).await;
     assert_eq!(code, 200, "{text}");
     text

@@ -6,6 +6,7 @@
     reason = "a test should stop where it finds something else than it expects"
 )]
 
+mod access;
 mod account;
 mod admin;
 mod audit;

@@ -5,9 +5,94 @@ use axum::http::{Method, Request, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
-use sessionmint_iam::testing::{Answer, ORIGIN, TestService};
-use sessionmint_oauth::UserId;
+use sessionmint_access::{Grantee, Record, RecordId, Role, Subject};
+use sessionmint_iam::random;
+use sessionmint_iam::testing::{Answer, ISSUER, ORIGIN, START, TestService, worker_client};
 use sessionmint_oauth::cookie::SESSION_COOKIE;
+use sessionmint_oauth::{ClientId, ClientSubject, OAuthClient, UserId};
+use sessionmint_store::{AddRecord, By, Roles as _};
+
+/// A client that acts for itself: who it is, and its token for the service itself.
+pub(crate) struct ServiceAccount {
+    pub(crate) id: ClientId,
+    pub(crate) subject: Subject,
+    pub(crate) token: String,
+}
+
+/// Registers a client for the scopes `access:check`, `admin` and `account`, and has it get a token with `scope`.
+pub(crate) async fn service_account(
+    service: &TestService,
+    id: &str,
+    scope: &str,
+) -> ServiceAccount {
+    const SECRET: &str = "sms_right";
+    let subject = ClientSubject::from_random(random::bytes(&*service.random).unwrap());
+    let client = OAuthClient {
+        client_id: id.parse().unwrap(),
+        subject: subject.clone(),
+        default_resource: ISSUER.to_owned(),
+        resources: vec![ISSUER.to_owned()],
+        scopes: "access:check account admin".parse().unwrap(),
+        default_scopes: "access:check".parse().unwrap(),
+        ..worker_client()
+    };
+    service.add_oauth_client(client, Some(SECRET)).await;
+    let form = format!("grant_type=client_credentials&scope={scope}");
+    let answer = service
+        .form("/oauth/token", Some((id, SECRET)), &form)
+        .await;
+    assert_minted(&answer);
+    ServiceAccount {
+        id: id.parse().unwrap(),
+        subject: Subject::Client(subject),
+        token: answer.access_token(),
+    }
+}
+
+/// A request of a service, with a JSON body unless that is null.
+pub(crate) fn service_request(
+    method: Method,
+    path: &str,
+    token: &str,
+    body: &Value,
+) -> Request<Body> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"));
+    if body.is_null() {
+        return request.body(Body::empty()).unwrap();
+    }
+    request
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body.to_string().into())
+        .unwrap()
+}
+
+/// Gives somebody a role of these permissions on resources.
+pub(crate) async fn give(
+    service: &TestService,
+    who: &Subject,
+    permissions: &[&str],
+    pattern: &str,
+) -> RecordId {
+    let id = RecordId::from_random(random::bytes(&*service.random).unwrap());
+    let role = Role {
+        name: format!("role-{}", id.as_str()).parse().unwrap(),
+        permissions: permissions.iter().map(|p| p.parse().unwrap()).collect(),
+    };
+    let record = Record {
+        id: id.clone(),
+        grantee: Grantee::Subject(who.clone()),
+        role: role.name.clone(),
+        pattern: pattern.parse().unwrap(),
+    };
+    let by = By::service(START);
+    service.store.add_role(role, by.clone()).await.unwrap();
+    let added = service.store.add_record(record, by).await;
+    assert_eq!(added, Ok(AddRecord::Added));
+    id
+}
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 

@@ -1,0 +1,237 @@
+//! `sessionmint group …`.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use sessionmint_access::{Grantee, GroupName, Subject};
+use sessionmint_store::{
+    AddNamed, ChangeGroup, Membership, RemoveNamed, Roles as _, SqliteStore, StoredGroup,
+};
+
+use super::by::by;
+use super::record::in_use;
+use super::role::{changed_meanwhile, records_of};
+use super::store::{Missing, block_on, open};
+use super::who::{Names, Who, no_group};
+use super::{CliError, Common, output};
+
+#[derive(Subcommand)]
+pub(super) enum Group {
+    /// Add a group: a set of users and clients
+    #[command(after_help = "\
+Example:
+  sessionmint group add auditors --member user:alice --member client:reporter --config sessionmint.toml")]
+    Add(Add),
+    /// Remove a group that no record names
+    Remove(Remove),
+    /// Put users and clients into a group
+    #[command(
+        after_help = "Example:\n  sessionmint group add-member auditors user:bob client:jobs --config sessionmint.toml"
+    )]
+    AddMember(Members),
+    /// Take users and clients out of a group
+    RemoveMember(Members),
+    /// List the groups
+    List(List),
+    /// Show the members of a group
+    Show(Show),
+}
+
+#[derive(Args)]
+pub(super) struct Add {
+    /// Its name: 1 to 64 letters, digits, `.`, `_`, `-`
+    name: GroupName,
+    /// Who is in it: user:NAME, client:ID, or an id (usr_…, cli_…); repeat for more
+    #[arg(long = "member", value_name = "WHO")]
+    members: Vec<Who>,
+}
+
+#[derive(Args)]
+pub(super) struct Remove {
+    /// The group's name
+    name: GroupName,
+    /// And all records that name it
+    #[arg(long)]
+    with_records: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Members {
+    /// The group's name
+    name: GroupName,
+    /// Who: user:NAME, client:ID, or an id (usr_…, cli_…)
+    #[arg(value_name = "WHO", required = true)]
+    who: Vec<Who>,
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Show {
+    /// The group's name
+    name: GroupName,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Group {
+    pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
+        let missing = if matches!(self, Self::Add(_)) {
+            Missing::Create
+        } else {
+            Missing::Refuse
+        };
+        let (_, store) = open(common, missing)?;
+        block_on(async {
+            match self {
+                Self::Add(add) => add_group(&store, add).await,
+                Self::Remove(remove) => remove_group(&store, remove).await,
+                Self::AddMember(Members { name, who }) => {
+                    let change = Membership {
+                        add: subjects(&store, who).await?,
+                        remove: Vec::new(),
+                    };
+                    change_group(&store, &name, change).await
+                }
+                Self::RemoveMember(Members { name, who }) => {
+                    let change = Membership {
+                        add: Vec::new(),
+                        remove: subjects(&store, who).await?,
+                    };
+                    change_group(&store, &name, change).await
+                }
+                Self::List(List { json }) => list(&store, json).await,
+                Self::Show(Show { name, json }) => show(&store, &name, json).await,
+            }
+        })
+    }
+}
+
+async fn subjects(store: &SqliteStore, who: Vec<Who>) -> Result<Vec<Subject>, CliError> {
+    let mut subjects = Vec::new();
+    for who in who {
+        subjects.push(who.subject(store).await?);
+    }
+    Ok(subjects)
+}
+
+async fn add_group(store: &SqliteStore, add: Add) -> Result<(), CliError> {
+    let Add { name, members } = add;
+    // Before there is a group without those who should be in it.
+    let change = Membership {
+        add: subjects(store, members).await?,
+        remove: Vec::new(),
+    };
+    match store.add_group(name.clone(), by()).await? {
+        AddNamed::Added { .. } if change.add.is_empty() => {
+            output::line(&format!("added group `{name}`"))
+        }
+        AddNamed::Added { .. } => change_group(store, &name, change).await,
+        AddNamed::NameTaken => Err(format!(
+            "there is a group `{name}` already; for more members: sessionmint group add-member {name} …"
+        )
+        .into()),
+    }
+}
+
+async fn change_group(
+    store: &SqliteStore,
+    name: &GroupName,
+    change: Membership,
+) -> Result<(), CliError> {
+    match store.change_group(name, change, None, by()).await? {
+        ChangeGroup::Changed { .. } => {
+            let group = store.group(name).await?.ok_or_else(|| no_group(name))?;
+            output::line(&format!(
+                "group `{name}` has {}",
+                output::counted(group.members, "member")
+            ))
+        }
+        ChangeGroup::NotFound => Err(no_group(name)),
+        ChangeGroup::Conflict => Err(changed_meanwhile()),
+        ChangeGroup::NoSubject(subject) => {
+            Err(format!("there is no user or client {subject}; nothing was changed").into())
+        }
+    }
+}
+
+async fn remove_group(store: &SqliteStore, remove: Remove) -> Result<(), CliError> {
+    let Remove { name, with_records } = remove;
+    match store
+        .remove_group(&name, None, records_of(with_records), by())
+        .await?
+    {
+        RemoveNamed::Removed { records } => output::line(&format!(
+            "removed group `{name}` and {}",
+            output::counted(records, "record")
+        )),
+        RemoveNamed::NotFound => Err(no_group(&name)),
+        RemoveNamed::Conflict => Err(changed_meanwhile()),
+        RemoveNamed::InUse { records, first } => Err(in_use(
+            &format!("group `{name}`"),
+            &format!("--subject group:{name}"),
+            records,
+            &first,
+        )),
+    }
+}
+
+/// What is read at once.
+const PAGE: u32 = 500;
+
+async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
+    let mut groups: Vec<StoredGroup> = Vec::new();
+    loop {
+        let after = groups.last().map(|group| group.name.clone());
+        let page = store.groups(after.as_ref(), PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        groups.extend(page);
+    }
+    if json {
+        let groups: Vec<Value> = groups
+            .iter()
+            .map(|group| json!({ "name": group.name, "members": group.members, "version": group.version }))
+            .collect();
+        return output::json(&groups.into());
+    }
+    let rows: Vec<_> = groups
+        .iter()
+        .map(|group| [group.name.to_string(), group.members.to_string()])
+        .collect();
+    output::table(["NAME", "MEMBERS"], &rows)
+}
+
+async fn show(store: &SqliteStore, name: &GroupName, json: bool) -> Result<(), CliError> {
+    let group = store.group(name).await?.ok_or_else(|| no_group(name))?;
+    let names = Names::load(store).await?;
+    let mut members: Vec<Subject> = Vec::new();
+    loop {
+        let page = store.members(name, members.last(), PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        members.extend(page);
+    }
+    if json {
+        let mut shown = Vec::new();
+        for subject in &members {
+            shown.push(json!({ "subject": subject, "name": names.of(store, subject).await? }));
+        }
+        return output::json(&json!({ "name": name, "members": shown, "version": group.version }));
+    }
+    let mut rows = Vec::new();
+    for subject in members {
+        let shown = names
+            .shown(store, &Grantee::Subject(subject.clone()))
+            .await?;
+        rows.push([shown, subject.to_string()]);
+    }
+    output::table(["MEMBER", "ID"], &rows)
+}

@@ -1,0 +1,153 @@
+//! `sessionmint record …`.
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use sessionmint_access::{Grantee, Record as AccessRecord, RecordId, ResourcePattern, RoleName};
+use sessionmint_iam::{SystemRandom, random};
+use sessionmint_store::{AddRecord, Change, RecordFilter, Roles as _, SqliteStore};
+
+use super::by::by;
+use super::role::no_role;
+use super::store::{Missing, block_on, open};
+use super::who::{Names, Who, no_group};
+use super::{CliError, Common, output};
+
+#[derive(Subcommand)]
+pub(super) enum Record {
+    /// Give a user, client or group a role on resources
+    #[command(after_help = "\
+Examples:
+  sessionmint record add client:jobs reader '/user-credentials/refresh-tokens/users/*' --config sessionmint.toml
+  sessionmint record add group:admins operator '/iam/**' --config sessionmint.toml
+
+A resource is a path. `*` stands for any one segment, `**` at the end for any number of them, none included. It holds at
+once.")]
+    Add(Add),
+    /// Take a record away
+    #[command(
+        after_help = "Example:\n  sessionmint record remove rec_Jq3… --config sessionmint.toml"
+    )]
+    Remove(Remove),
+    /// List the records
+    #[command(after_help = "\
+Examples:
+  sessionmint record list --subject user:alice --config sessionmint.toml
+  sessionmint record list --role reader --json --config sessionmint.toml")]
+    List(List),
+}
+
+#[derive(Args)]
+pub(super) struct Add {
+    /// Whom: user:NAME, client:ID, group:NAME, or an id (usr_…, cli_…)
+    #[arg(value_name = "WHO")]
+    who: Who,
+    /// Which role
+    #[arg(value_name = "ROLE")]
+    role: RoleName,
+    /// On what
+    #[arg(value_name = "RESOURCE")]
+    pattern: ResourcePattern,
+}
+
+#[derive(Args)]
+pub(super) struct Remove {
+    /// The record's id, as `record list` shows it
+    id: RecordId,
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    /// Only those that name this user, client or group themselves
+    #[arg(long, value_name = "WHO")]
+    subject: Option<Who>,
+    /// Only those that give this role
+    #[arg(long, value_name = "ROLE")]
+    role: Option<RoleName>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Record {
+    pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
+        let (_, store) = open(common, Missing::Refuse)?;
+        block_on(async {
+            match self {
+                Self::Add(add) => add_record(&store, add).await,
+                Self::Remove(Remove { id }) => match store.remove_record(&id, by()).await? {
+                    Change::Done => output::line(&format!("removed record {id}; it holds at once")),
+                    Change::NotFound => Err(format!(
+                        "there is no record {id}; `sessionmint record list` shows them"
+                    )
+                    .into()),
+                },
+                Self::List(list) => list_records(&store, list).await,
+            }
+        })
+    }
+}
+
+async fn add_record(store: &SqliteStore, add: Add) -> Result<(), CliError> {
+    let record = AccessRecord {
+        id: RecordId::from_random(random::bytes(&SystemRandom)?),
+        grantee: add.who.grantee(store).await?,
+        role: add.role,
+        pattern: add.pattern,
+    };
+    match store.add_record(record.clone(), by()).await? {
+        AddRecord::Added => output::line(&format!("added record {}", record.id)),
+        AddRecord::Exists(id) => output::line(&format!("record {id} says so already")),
+        AddRecord::NoRole => Err(no_role(&record.role)),
+        AddRecord::NoGrantee => match &record.grantee {
+            Grantee::Group(name) => Err(no_group(name)),
+            Grantee::Subject(subject) => {
+                Err(format!("there is no user or client {subject}").into())
+            }
+        },
+    }
+}
+
+/// That a role or group has records; `which` lists them.
+pub(super) fn in_use(what: &str, which: &str, records: u32, first: &AccessRecord) -> CliError {
+    let number = output::counted(records, "record");
+    format!(
+        "{what} is in use by {number}, among them {} ({} has role {} on {}); `sessionmint record list {which}` shows all. To \
+         remove them as well: --with-records",
+        first.id, first.grantee, first.role, first.pattern
+    )
+    .into()
+}
+
+async fn list_records(store: &SqliteStore, list: List) -> Result<(), CliError> {
+    const PAGE: u32 = 1000;
+    let filter = RecordFilter {
+        grantee: match list.subject {
+            Some(who) => Some(who.grantee(store).await?),
+            None => None,
+        },
+        role: list.role,
+    };
+    let mut records: Vec<AccessRecord> = Vec::new();
+    loop {
+        let after = records.last().map(|record| record.id.clone());
+        let page = store.records(&filter, after.as_ref(), PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        records.extend(page);
+    }
+    if list.json {
+        return output::json(&json!(records));
+    }
+    let names = Names::load(store).await?;
+    let mut rows = Vec::new();
+    for record in records {
+        rows.push([
+            record.id.to_string(),
+            names.shown(store, &record.grantee).await?,
+            record.role.to_string(),
+            record.pattern.to_string(),
+        ]);
+    }
+    output::table(["ID", "SUBJECT", "ROLE", "RESOURCE"], &rows)
+}
