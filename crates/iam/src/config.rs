@@ -3,6 +3,7 @@
 //! Where a value comes from: [`load`] reads a TOML file and `SESSIONMINT_…` variables and says what is wrong and where.
 //! Defaults and their reasons are in [`defaults`], names and legal ranges in [`keys`].
 
+pub mod authorize;
 pub mod database;
 pub mod defaults;
 mod effective;
@@ -20,6 +21,7 @@ use axum::http::HeaderValue;
 use ipnet::IpNet;
 use sessionmint_oauth::{Algorithm, Issuer};
 
+pub use authorize::{AuthorizeConfig, PageUrl};
 pub use database::Database;
 pub use error::{ConfigErrors, Problem};
 pub use load::{Input, Partial};
@@ -48,6 +50,8 @@ pub struct Config {
     pub login: LoginConfig,
     /// Signing keys.
     pub keys: KeysConfig,
+    /// The pages of the authorization code flow. Default none: there is no code flow.
+    pub authorize: Option<AuthorizeConfig>,
     /// The audit trail.
     pub audit: AuditConfig,
     /// What is logged, and how.
@@ -68,6 +72,7 @@ impl Config {
             sessions: SessionsConfig::default(),
             login: LoginConfig::default(),
             keys: KeysConfig::default(),
+            authorize: None,
             audit: AuditConfig::default(),
             log: LogConfig::default(),
             admin: AdminConfig::default(),

@@ -33,6 +33,7 @@ pub struct Metrics {
     minted: Counter,
     sign_ins: Family<OutcomeLabel, Counter>,
     sign_outs: Family<OutcomeLabel, Counter>,
+    authorizations: Family<OutcomeLabel, Counter>,
     refused_origins: Family<ReasonLabel, Counter>,
     clients: Family<ClientLabels, Counter>,
     access_checks: Family<CheckLabels, Counter>,
@@ -165,6 +166,7 @@ impl Metrics {
             minted,
             sign_ins: Family::default(),
             sign_outs: Family::default(),
+            authorizations: Family::default(),
             refused_origins: Family::default(),
             clients: Family::default(),
             access_checks: Family::default(),
@@ -192,6 +194,11 @@ impl Metrics {
             "sign_outs",
             "Requests to sign out by outcome",
             self.sign_outs.clone(),
+        );
+        registry.register(
+            "authorizations",
+            "Authorization requests and what became of them",
+            self.authorizations.clone(),
         );
         registry.register(
             "refused_origins",
@@ -319,6 +326,11 @@ impl Metrics {
                 self.access_check_many(by, outcome, 0);
             }
         }
+        for outcome in ["handed_over", "granted", "access_denied", "unavailable"] {
+            self.authorizations
+                .get_or_create(&OutcomeLabel { outcome })
+                .inc_by(0);
+        }
         for kind in AuditKind::ALL {
             self.store.count(*kind, 0);
         }
@@ -353,6 +365,13 @@ impl Metrics {
     /// Somebody signed out.
     pub(crate) fn sign_out(&self, outcome: &'static str) {
         self.sign_outs
+            .get_or_create(&OutcomeLabel { outcome })
+            .inc();
+    }
+
+    /// A client's request came, or was answered.
+    pub(crate) fn authorization(&self, outcome: &'static str) {
+        self.authorizations
             .get_or_create(&OutcomeLabel { outcome })
             .inc();
     }

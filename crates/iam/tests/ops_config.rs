@@ -281,6 +281,7 @@ fn the_example_file_with_all_its_options_switched_on_is_accepted_too() {
     example.trusted_proxies.clone_from(&all.trusted_proxies);
     example.admin = all.admin.clone();
     example.tls = all.tls.clone();
+    example.authorize.clone_from(&all.authorize);
     example.keys.encryption = all.keys.encryption.clone();
     example.login.hashing.concurrent_hashes = all.login.hashing.concurrent_hashes;
     assert_eq!(all, example);

@@ -263,6 +263,24 @@ impl SignedToken {
         })
     }
 
+    /// As [`SignedToken::check`], whomever the token is for: only for the issuer itself, where it says what its tokens are
+    /// worth. Anybody else who takes any audience takes tokens that were handed to others.
+    ///
+    /// # Errors
+    /// As [`SignedToken::check`].
+    pub fn check_of_any_audience(
+        &self,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<AccessTokenClaims, TokenRefusal> {
+        let expected = ExpectedClaims {
+            issuer: issuer.to_owned(),
+            audiences: vec![self.text("aud")?.to_owned()],
+            leeway_secs: MAX_LEEWAY_SECS,
+        };
+        self.check(&expected, now)
+    }
+
     fn if_present<'a>(
         &'a self,
         name: &'static str,

@@ -42,6 +42,7 @@ pub mod refresh_token;
 pub mod registration;
 pub mod rotation;
 pub mod scope;
+pub mod secret;
 pub mod session_grant;
 pub mod time;
 mod unique;
@@ -62,4 +63,7 @@ pub use oauth_client::{
 };
 pub use refresh_token::{RefreshKeys, RefreshToken};
 pub use scope::{InvalidScope, Scope};
+pub use secret::{
+    AuthorizationCode, BrowserHash, BrowserKey, CodeHash, InteractionHash, InteractionId,
+};
 pub use time::Timestamp;

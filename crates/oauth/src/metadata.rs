@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientAuthentication, GrantType, Issuer, session_grant};
+use crate::authorize::{OFFLINE_ACCESS, OPENID, PROFILE};
+use crate::{Algorithm, ClientAuthentication, GrantType, Issuer, pkce, session_grant};
 
 /// The metadata document. It lists what is enabled and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,12 +16,72 @@ pub struct ServerMetadata {
     pub jwks_uri: String,
     /// Where the signed-in user is described.
     pub userinfo_endpoint: String,
-    /// None: there is no authorization endpoint.
+    /// None where there is no authorization endpoint.
     pub response_types_supported: Vec<String>,
     /// The grants of the token endpoint.
     pub grant_types_supported: Vec<String>,
     /// How clients prove who they are. Browser apps do not: their origin identifies them.
     pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// What there is where the authorization code flow is enabled.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub code_flow: Option<CodeFlowMetadata>,
+}
+
+/// The authorization code flow and OpenID Connect Discovery §3.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeFlowMetadata {
+    /// Where clients send users.
+    pub authorization_endpoint: String,
+    /// Where clients send users to sign out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_session_endpoint: Option<String>,
+    /// How a response comes back.
+    pub response_modes_supported: Vec<String>,
+    /// Scopes with a meaning of their own.
+    pub scopes_supported: Vec<String>,
+    /// PKCE (RFC 7636).
+    pub code_challenge_methods_supported: Vec<String>,
+    /// RFC 9207.
+    pub authorization_response_iss_parameter_supported: bool,
+    /// A user has one `sub` for all clients.
+    pub subject_types_supported: Vec<String>,
+    /// What signs ID tokens.
+    pub id_token_signing_alg_values_supported: Vec<String>,
+    /// Of ID tokens and userinfo.
+    pub claims_supported: Vec<String>,
+    /// Values of `prompt`.
+    pub prompt_values_supported: Vec<String>,
+    /// Defaults to true where absent (OpenID Connect Discovery §3).
+    pub request_uri_parameter_supported: bool,
+}
+
+impl CodeFlowMetadata {
+    /// Of a service of this name, with or without the endpoint for sign-outs, that signs with `algorithm`.
+    pub fn new(issuer: &Issuer, sign_out: bool, algorithm: Algorithm) -> Self {
+        Self {
+            authorization_endpoint: format!("{issuer}/oauth/authorize"),
+            end_session_endpoint: sign_out.then(|| format!("{issuer}/oauth/logout")),
+            response_modes_supported: texts(&["query"]),
+            scopes_supported: texts(&[OPENID, PROFILE, OFFLINE_ACCESS]),
+            code_challenge_methods_supported: texts(&[pkce::METHOD]),
+            authorization_response_iss_parameter_supported: true,
+            subject_types_supported: texts(&["public"]),
+            id_token_signing_alg_values_supported: texts(&[algorithm.name()]),
+            claims_supported: texts(&[
+                "iss",
+                "sub",
+                "aud",
+                "exp",
+                "iat",
+                "auth_time",
+                "nonce",
+                "sid",
+                "preferred_username",
+            ]),
+            prompt_values_supported: texts(&["none", "login", "consent"]),
+            request_uri_parameter_supported: false,
+        }
+    }
 }
 
 impl ServerMetadata {
@@ -42,7 +103,18 @@ impl ServerMetadata {
                 ClientAuthentication::ClientSecretBasic.as_str(),
                 ClientAuthentication::ClientSecretPost.as_str(),
             ]),
+            code_flow: None,
         }
+    }
+
+    /// The same of a service that offers the authorization code flow too.
+    #[must_use]
+    pub fn with_code_flow(mut self, code_flow: CodeFlowMetadata) -> Self {
+        self.response_types_supported = vec!["code".to_owned()];
+        self.grant_types_supported
+            .push(GrantType::AuthorizationCode.to_string());
+        self.code_flow = Some(code_flow);
+        self
     }
 }
 

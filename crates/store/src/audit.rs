@@ -232,6 +232,12 @@ words! {
         KeyEncrypted = "key.encrypted"
         /// A signing key is gone.
         KeyRemoved = "key.removed"
+        /// A user agreed to what a client asks for.
+        ConsentGiven = "consent.given"
+        /// A user was asked by a client and did not agree.
+        ConsentDenied = "consent.denied"
+        /// What a user agreed to is not remembered any more.
+        ConsentWithdrawn = "consent.withdrawn"
         /// A request came from where no page may call.
         OriginRefused = "origin.refused"
         /// A request carried the session cookie twice, which counts as none.

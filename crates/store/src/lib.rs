@@ -36,6 +36,7 @@
 //! that suite passes.
 
 mod audit;
+mod authorizations;
 #[cfg(feature = "contract")]
 #[expect(
     clippy::unwrap_used,
@@ -55,6 +56,10 @@ mod traits;
 pub use audit::{
     Actor, AuditCursor, AuditDetails, AuditFilter, AuditKind, AuditReason, AuditRecord, By,
     NewAuditRecord, Refusal, UnknownWord,
+};
+pub use authorizations::{
+    Authorization, Authorizations, Code, CompleteAuthorization, Ending, NewCode, NewConsent,
+    RedeemCode, StartAuthorization, StoredConsent,
 };
 pub use grants::{Grant, Grants, GrantsOf, NewGrant, Revoked, RotateGrant, StartGrant, Successor};
 pub use oauth_clients::{

@@ -12,8 +12,9 @@ use sessionmint_oauth::{
 };
 
 use crate::{
-    AuditCursor, AuditFilter, AuditRecord, By, Grants, NewSession, NewUser, OAuthClients,
-    RefreshKeyRow, Refusal, ResealedKey, ResealedRefreshKey, Roles, Session, SigningKeyRow, User,
+    AuditCursor, AuditFilter, AuditRecord, Authorizations, By, Grants, NewSession, NewUser,
+    OAuthClients, RefreshKeyRow, Refusal, ResealedKey, ResealedRefreshKey, Roles, Session,
+    SigningKeyRow, User,
 };
 
 /// The engine could not answer. Nothing is known of the command's effect unless the engine says so.
@@ -337,6 +338,12 @@ pub trait Audit: Send + Sync {
 }
 
 /// All of it: what the service is given.
-pub trait Store: Users + Sessions + Clients + OAuthClients + Grants + Roles + Keys + Audit {}
+pub trait Store:
+    Users + Sessions + Clients + OAuthClients + Grants + Authorizations + Roles + Keys + Audit
+{
+}
 
-impl<T: Users + Sessions + Clients + OAuthClients + Grants + Roles + Keys + Audit> Store for T {}
+impl<T: Users + Sessions + Clients + OAuthClients + Grants + Authorizations + Roles + Keys + Audit>
+    Store for T
+{
+}

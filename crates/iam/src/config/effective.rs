@@ -16,6 +16,11 @@ impl Config {
             .collect()
     }
 
+    /// Whether a setting that may be absent has a value.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.value(name).is_some_and(|value| !value.is_null())
+    }
+
     fn value(&self, name: &str) -> Option<serde_json::Value> {
         let SessionsConfig {
             idle_secs,
@@ -65,6 +70,16 @@ impl Config {
                     key_file(&self.database).display().to_string().into()
                 }
             },
+            "authorize.interaction_url" => self
+                .authorize
+                .as_ref()
+                .map(|pages| pages.interaction_url.to_string())
+                .into(),
+            "authorize.logout_url" => self
+                .authorize
+                .as_ref()
+                .and_then(|pages| pages.logout_url.as_ref().map(ToString::to_string))
+                .into(),
             "audit.keep_days" => self.audit.keep_days.into(),
             "log.format" => self.log.format.as_str().into(),
             "log.filter" => self.log.filter.as_str().into(),

@@ -73,6 +73,8 @@ pub const KEYS: &[Key] = &[
     integer("keys.rotate_after_secs", 3600..=315_360_000),
     integer("keys.jwks_max_age_secs", 10..=86_400),
     text("keys.encryption_key_file"),
+    text("authorize.interaction_url"),
+    text("authorize.logout_url"),
     integer("audit.keep_days", 1..=36_500),
     text("log.format"),
     text("log.filter"),
@@ -81,7 +83,16 @@ pub const KEYS: &[Key] = &[
 ];
 
 /// The sections of the file.
-pub const SECTIONS: [&str; 7] = ["tls", "sessions", "login", "keys", "audit", "log", "admin"];
+pub const SECTIONS: [&str; 8] = [
+    "tls",
+    "sessions",
+    "login",
+    "keys",
+    "authorize",
+    "audit",
+    "log",
+    "admin",
+];
 
 /// What every environment variable of this service begins with.
 pub const ENV_PREFIX: &str = "SESSIONMINT_";

@@ -16,8 +16,9 @@ use super::error::{ConfigErrors, Problem};
 use super::keys::{ENV_ENCRYPTION_KEY, Key, Kind};
 use super::source::{Raw, Sources, wanted};
 use super::{
-    AdminConfig, AuditConfig, Config, Database, HashingConfig, KeysConfig, LogConfig, LogFormat,
-    LoginConfig, PolicyConfig, SessionsConfig, ThrottleConfig, TlsConfig, defaults,
+    AdminConfig, AuditConfig, AuthorizeConfig, Config, Database, HashingConfig, KeysConfig,
+    LogConfig, LogFormat, LoginConfig, PageUrl, PolicyConfig, SessionsConfig, ThrottleConfig,
+    TlsConfig, defaults,
 };
 use crate::keys::EncryptionKeySource;
 
@@ -53,6 +54,8 @@ pub struct Partial {
     pub login: LoginConfig,
     /// See [`Config::keys`].
     pub keys: KeysConfig,
+    /// See [`Config::authorize`].
+    pub authorize: Option<AuthorizeConfig>,
     /// See [`Config::audit`].
     pub audit: AuditConfig,
     /// See [`Config::log`].
@@ -116,6 +119,7 @@ impl Partial {
                 sessions: self.sessions,
                 login: self.login,
                 keys: self.keys,
+                authorize: self.authorize,
                 audit: self.audit,
                 log: self.log,
                 admin: self.admin,
@@ -210,6 +214,7 @@ fn build(mut sources: Sources, encryption_key: Option<&str>) -> Result<Partial, 
         },
     };
     let keys = signing_keys(read, encryption_key);
+    let authorize = authorize(read, issuer.as_ref());
     let audit = AuditConfig {
         keep_days: integer(read, "audit.keep_days", defaults::AUDIT.keep_days),
     };
@@ -225,6 +230,7 @@ fn build(mut sources: Sources, encryption_key: Option<&str>) -> Result<Partial, 
             sessions,
             login,
             keys,
+            authorize,
             audit,
             log,
             admin,
@@ -271,6 +277,40 @@ fn tls(sources: &mut Sources, issuer: Option<&Issuer>) -> Option<TlsConfig> {
         certificate_file: certificate.0.into(),
         key_file: key.0.into(),
         hsts,
+    })
+}
+
+/// The pages are not the service's own: what runs there would share its host, and scripts on that mint nothing.
+fn authorize(sources: &mut Sources, issuer: Option<&Issuer>) -> Option<AuthorizeConfig> {
+    let interaction_url: Option<PageUrl> = parsed(sources, "authorize.interaction_url");
+    let logout_url: Option<PageUrl> = parsed(sources, "authorize.logout_url");
+    for (name, page) in [
+        ("authorize.interaction_url", &interaction_url),
+        ("authorize.logout_url", &logout_url),
+    ] {
+        if let (Some(page), Some(issuer), Some((_, place))) = (page, issuer, text(sources, name))
+            && page.origin() == issuer.origin()
+        {
+            sources.problem(
+                place,
+                format!(
+                    "`{name}` is a page of its own host, not on {}",
+                    issuer.origin()
+                ),
+            );
+        }
+    }
+    if interaction_url.is_none()
+        && let Some((_, place)) = text(sources, "authorize.logout_url")
+    {
+        sources.problem(
+            place,
+            "`authorize.logout_url` needs `authorize.interaction_url`",
+        );
+    }
+    Some(AuthorizeConfig {
+        interaction_url: interaction_url?,
+        logout_url,
     })
 }
 

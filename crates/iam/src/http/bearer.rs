@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use sessionmint_oauth::authorize::OPENID;
 use sessionmint_oauth::jwt::{ExpectedClaims, MAX_LEEWAY_SECS, TokenRefusal};
 use sessionmint_oauth::{
     AccessTokenClaims, BearerChallenge, ClientId, ClientSubject, InvalidId, Scope, Timestamp,
@@ -39,6 +40,12 @@ impl Account {
             .through(self.client_id.clone())
             .from(client_ip(request, &app.config.trusted_proxies))
     }
+}
+
+/// Who granted something, and what the token at hand has of it.
+pub(super) struct Granted {
+    pub(super) user_id: UserId,
+    pub(super) scopes: Scope,
 }
 
 /// Why the account is not shown.
@@ -126,6 +133,37 @@ pub(super) async fn service_account(
         }
         _ => Err(BearerError::ClientGone),
     }
+}
+
+/// What a user granted the client whose token this is, if it is one with the scope `openid`: its audience is the client's
+/// API, and the name of its user is all that it is taken for here.
+pub(super) async fn granted(
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<Option<Granted>, BearerError> {
+    let now = app.clock.now();
+    let fields = headers.get_all(header::AUTHORIZATION).iter();
+    let token = bearer::token(fields.map(HeaderValue::as_bytes)).map_err(BearerError::NotSent)?;
+    let issuer = app.config.issuer.as_str();
+    let claims = app.keys.verify_of_any_audience(token, issuer, now)?;
+    let Some(id) = claims.gid.filter(|_| claims.scope.contains(OPENID)) else {
+        return Ok(None);
+    };
+    let grant = app.store.grant(&id).await?;
+    let grant = grant.filter(|grant| grant.revoked.is_none() && now < grant.absolute_end);
+    let grant = grant.ok_or(BearerError::SessionOver)?;
+    let policy = app.session_policy();
+    let over = grant.session_id.is_some()
+        && grant
+            .session
+            .is_none_or(|session| session.remaining_secs(policy, now).is_none());
+    if over {
+        return Err(BearerError::SessionOver);
+    }
+    Ok(Some(Granted {
+        user_id: grant.user_id,
+        scopes: claims.scope,
+    }))
 }
 
 impl IntoResponse for BearerError {

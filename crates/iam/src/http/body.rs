@@ -89,24 +89,23 @@ impl JsonError {
     }
 }
 
+impl BodyError {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
 impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
-        match error {
-            BodyError::TooLarge => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                "the body is over 64 KiB",
-            ),
-            BodyError::TooSlow => Self::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "too_slow",
-                "the body did not arrive in time",
-            ),
-            BodyError::Broken => Self::new(
-                StatusCode::BAD_REQUEST,
-                "malformed",
-                "the body could not be read",
-            ),
-        }
+        let code = match error {
+            BodyError::TooLarge => "too_large",
+            BodyError::TooSlow => "too_slow",
+            BodyError::Broken => "malformed",
+        };
+        Self::new(error.status(), code, error.to_string())
     }
 }

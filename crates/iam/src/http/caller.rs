@@ -8,6 +8,8 @@ use sessionmint_oauth::origin::{FetchMetadata, Origin};
 use sessionmint_oauth::{BrowserClient, ClientId};
 use sessionmint_store::{AuditReason, Store, StoreError};
 
+use crate::config::AuthorizeConfig;
+
 /// What the `Origin` header says.
 #[derive(Clone, Debug)]
 pub(super) enum Caller {
@@ -96,7 +98,7 @@ impl Caller {
             Ok(None) => {
                 known.set(origin.as_str(), false);
                 Self::Refused(Stranger {
-                    instead: on_own_site(origin, own),
+                    advice: on_own_site(origin, own).map_or(Advice::Register, Advice::Open),
                     ..Stranger::new(origin.to_string())
                 })
             }
@@ -115,6 +117,24 @@ impl Caller {
             Self::Client(_) if !is_fetch(headers) => Self::NotFetch,
             other => other,
         }
+    }
+
+    /// For an endpoint of the pages where users of clients sign in: only a script on one of them will do.
+    pub(super) fn only_page(self, headers: &HeaderMap, pages: Option<&AuthorizeConfig>) -> Self {
+        if !matches!(self, Self::Client(_) | Self::Unknown { .. }) {
+            return self;
+        }
+        let origin = headers
+            .get(header::ORIGIN)
+            .and_then(|origin| origin.to_str().ok())
+            .unwrap_or_default();
+        if pages.is_some_and(|pages| pages.has_origin(origin)) {
+            return self;
+        }
+        Self::Refused(Stranger {
+            advice: Advice::OnlyPage,
+            ..Stranger::new(origin.to_owned())
+        })
     }
 
     /// The word in the metrics for a caller whose script gets no answer to read. To have no origin is normal for what is
@@ -185,27 +205,40 @@ pub(super) enum NotAllowed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stranger {
     origin: String,
-    /// Where the same app would be on the site of the service, when it is not from here on that site.
-    instead: Option<String>,
+    advice: Advice,
+}
+
+/// What an operator would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Advice {
+    /// Allow it.
+    Register,
+    /// Open the same app there: it is not on the site of the service from here.
+    Open(String),
+    /// Nothing: it is a browser client's, but not that of the page that signs users in to other clients.
+    OnlyPage,
 }
 
 impl Stranger {
     fn new(origin: String) -> Self {
         Self {
             origin,
-            instead: None,
+            advice: Advice::Register,
         }
     }
 
     /// What an operator would do. Nothing allows `null` or a malformed origin.
     fn advice(&self) -> String {
-        let Self { origin, instead } = self;
-        match (Origin::parse(origin.as_bytes()), instead) {
-            (Some(origin), Some(instead)) => format!(
+        let Self { origin, advice } = self;
+        match (Origin::parse(origin.as_bytes()), advice) {
+            (_, Advice::OnlyPage) => {
+                format!("only the pages of [authorize] may call here, which {origin} is not")
+            }
+            (Some(origin), Advice::Open(instead)) => format!(
                 "open the app at {instead}: browsers send this service no cookie from {origin}, an address being no name \
                  of the same site"
             ),
-            (Some(origin), None) => {
+            (Some(origin), Advice::Register) => {
                 format!("to allow it: sessionmint client set CLIENT_ID --add-origin {origin}")
             }
             (None, _) => format!("nothing allows it, `{origin}` is not the origin of a web page"),
@@ -255,8 +288,9 @@ mod tests {
     fn a_refusal_names_what_would_help() {
         let said = |origin: &str, own: &str| {
             let instead = Origin::parse(origin.as_bytes()).and_then(|o| on_own_site(o, own));
+            let advice = instead.map_or(Advice::Register, Advice::Open);
             let origin = origin.to_owned();
-            NotAllowed::Origin(Stranger { origin, instead }).to_string()
+            NotAllowed::Origin(Stranger { origin, advice }).to_string()
         };
         let add = "sessionmint client set CLIENT_ID --add-origin";
         let new = "https://new.example.com";

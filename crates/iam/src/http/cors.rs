@@ -31,6 +31,8 @@ pub(super) struct Cors {
     pub(super) request_headers: Option<&'static str>,
     /// Whether cookies come along.
     pub(super) credentials: bool,
+    /// Whether only the pages may call where users of clients sign in.
+    pub(super) only_pages: bool,
 }
 
 /// Finds out who calls (handlers read it as an extension of type [`Caller`]), answers preflights, keeps what is inside to
@@ -50,6 +52,9 @@ pub(super) async fn layer(
     .await;
     if cors.credentials {
         caller = caller.only_fetch(request.headers());
+    }
+    if cors.only_pages {
+        caller = caller.only_page(request.headers(), app.config.authorize.as_ref());
     }
     if let Some(reason) = caller.refused_because() {
         app.metrics.refused_origin(reason);

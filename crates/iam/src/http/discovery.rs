@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sessionmint_oauth::metadata::ServerMetadata;
+use sessionmint_oauth::metadata::{CodeFlowMetadata, ServerMetadata};
 
 use super::answer;
 use crate::App;
@@ -41,8 +41,19 @@ pub(super) async fn jwks(State(app): State<Arc<App>>, headers: HeaderMap) -> Res
     (caching, [ANY_ORIGIN, content_type], jwks.body.clone()).into_response()
 }
 
-/// `GET /.well-known/oauth-authorization-server/…` (RFC 8414 §3).
+/// `GET /.well-known/oauth-authorization-server/…` (RFC 8414 §3), and with the code flow `GET
+/// /.well-known/openid-configuration` (OpenID Connect Discovery §4).
 pub(super) async fn metadata(State(app): State<Arc<App>>) -> Response {
-    let document = answer::json(StatusCode::OK, &ServerMetadata::new(&app.config.issuer));
+    let config = &app.config;
+    let metadata = ServerMetadata::new(&config.issuer);
+    let metadata = match &config.authorize {
+        Some(pages) => metadata.with_code_flow(CodeFlowMetadata::new(
+            &config.issuer,
+            pages.logout_url.is_some(),
+            config.keys.algorithm,
+        )),
+        None => metadata,
+    };
+    let document = answer::json(StatusCode::OK, &metadata);
     ([ANY_ORIGIN], document).into_response()
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod answer;
+mod authorize;
 mod bearer;
 mod body;
 mod caller;
@@ -39,6 +40,8 @@ use tower_cookies::CookieManagerLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::App;
+use crate::config::AuthorizeConfig;
+use authorize::{end_session, interactions};
 pub(crate) use caller::KnownOrigins;
 use cors::Cors;
 use problem::Problem;
@@ -82,12 +85,13 @@ pub fn router(app: Arc<App>) -> Router {
 
 fn routes(app: &Arc<App>) -> Routes {
     let issuer = &app.config.issuer;
-    let openapi = openapi::text(issuer);
+    let openapi = openapi::text(&app.config);
     let path = |rest: &str| format!("{}{rest}", issuer.path());
     let cookie = Cors {
         methods: "POST",
         request_headers: None,
         credentials: true,
+        only_pages: false,
     };
     let login = Cors {
         request_headers: Some("Content-Type"),
@@ -97,9 +101,10 @@ fn routes(app: &Arc<App>) -> Routes {
         methods,
         request_headers: Some("Authorization"),
         credentials: false,
+        only_pages: false,
     };
     let endpoint = |routes, cors| browser_endpoint(app, routes, cors);
-    Routes::new()
+    let routes = Routes::new()
         .route(&path("/oauth/token"), endpoint(post(token::mint), cookie))
         .route(
             &path("/passwordlogin"),
@@ -159,6 +164,56 @@ fn routes(app: &Arc<App>) -> Routes {
         .route(
             &path("/openapi.json"),
             open_endpoint(get(async move || openapi::answer(openapi.as_ref()))),
+        );
+    match &app.config.authorize {
+        Some(pages) => code_flow(app, pages, routes),
+        None => routes,
+    }
+}
+
+/// The endpoints of the authorization code flow. Where browsers are led to, no answer has a CORS header; where the pages of
+/// the operator call, no others may.
+fn code_flow(app: &Arc<App>, pages: &AuthorizeConfig, routes: Routes) -> Routes {
+    let issuer = &app.config.issuer;
+    let path = |rest: &str| format!("{}{rest}", issuer.path());
+    let page = |methods| Cors {
+        methods,
+        request_headers: Some("Content-Type"),
+        credentials: true,
+        only_pages: true,
+    };
+    let routes = routes
+        .route(
+            &path("/oauth/authorize"),
+            open_endpoint(get(authorize::authorize).post(authorize::authorize)),
+        )
+        .route(
+            &path("/interactions/{id}"),
+            browser_endpoint(
+                app,
+                get(interactions::show).post(interactions::decide),
+                page("GET, POST"),
+            ),
+        )
+        .route(
+            &path("/.well-known/openid-configuration"),
+            open_endpoint(get(discovery::metadata)),
+        );
+    if pages.logout_url.is_none() {
+        return routes;
+    }
+    routes
+        .route(
+            &path("/oauth/logout"),
+            open_endpoint(get(end_session::ask).post(end_session::ask)),
+        )
+        .route(
+            &path("/interactions/logout"),
+            browser_endpoint(
+                app,
+                post(end_session::confirm).layer(CookieManagerLayer::new()),
+                page("POST"),
+            ),
         )
 }
 

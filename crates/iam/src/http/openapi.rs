@@ -7,26 +7,37 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
-use sessionmint_oauth::{Issuer, metadata};
+use sessionmint_oauth::metadata;
 
 use super::problem::Problem;
+use crate::Config;
 
 const TEMPLATE: &str = include_str!("openapi.json");
 const SERVICES: &str = include_str!("openapi-services.json");
 
+/// Of a path: the setting without which the service does not have it.
+const ENABLED_BY: &str = "x-enabled-by";
+
 /// Stands for the path of the metadata, which is not below the issuer's.
 const METADATA: &str = "well-known:oauth-authorization-server";
 
-/// The document of a service of this name.
+/// The document of a service with these settings.
 ///
 /// # Errors
 /// None in practice: a test reads the document.
-pub fn document(issuer: &Issuer) -> Result<Value, serde_json::Error> {
+pub fn document(config: &Config) -> Result<Value, serde_json::Error> {
+    let issuer = &config.issuer;
     let mut document: Map<String, Value> = serde_json::from_str(TEMPLATE)?;
     merge(&mut document, serde_json::from_str(SERVICES)?);
     if let Some(Value::Object(paths)) = document.get_mut("paths") {
         *paths = std::mem::take(paths)
             .into_iter()
+            .filter(
+                |(_, item)| match item.get(ENABLED_BY).and_then(Value::as_str) {
+                    Some(setting) => config.is_set(setting),
+                    None => true,
+                },
+            )
             .map(|(path, item)| match path.as_str() {
                 METADATA => (metadata::well_known_path(issuer), item),
                 _ => (format!("{}{path}", issuer.path()), item),
@@ -66,8 +77,8 @@ pub(super) fn answer(document: Option<&Bytes>) -> Response {
 }
 
 /// The document as served.
-pub(super) fn text(issuer: &Issuer) -> Option<Bytes> {
-    let text = document(issuer).and_then(|document| serde_json::to_vec(&document));
+pub(super) fn text(config: &Config) -> Option<Bytes> {
+    let text = document(config).and_then(|document| serde_json::to_vec(&document));
     match text {
         Ok(text) => Some(text.into()),
         Err(error) => {

@@ -1,6 +1,7 @@
 //! `POST /oauth/token`: access tokens. The session grant mints from the session cookie, for browser apps; the grants of the
 //! standard are for other clients, never for a page, and their answers carry no CORS headers. One file a grant.
 
+mod authorization_code;
 mod client_credentials;
 mod issue;
 mod session;
@@ -13,6 +14,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sessionmint_oauth::asked::Beyond;
+use sessionmint_oauth::authorize::CodeRefusal;
 use sessionmint_oauth::error::{ErrorBody, ErrorCode};
 use sessionmint_oauth::form::Form;
 use sessionmint_oauth::session_grant::{self, Refusal};
@@ -68,6 +70,10 @@ pub(super) enum TokenError {
     GrantNotAllowed,
     #[error(transparent)]
     Beyond(#[from] Beyond),
+    #[error("code is missing")]
+    CodeMissing,
+    #[error(transparent)]
+    Code(#[from] CodeRefusal),
     #[error("too many tokens for this session")]
     Throttled { retry_after_secs: u64 },
     #[error(transparent)]
@@ -168,9 +174,10 @@ impl TokenError {
             ) => (StatusCode::FORBIDDEN, ErrorCode::AccessDenied),
             Self::Form(error) => error.status_and_code(),
             Self::Client(refused) => refused.status_and_code(),
-            Self::GrantMissing => (bad, ErrorCode::InvalidRequest),
+            Self::GrantMissing | Self::CodeMissing => (bad, ErrorCode::InvalidRequest),
             Self::GrantNotAllowed => (bad, ErrorCode::UnauthorizedClient),
             Self::Beyond(beyond) => (bad, beyond.code()),
+            Self::Code(refusal) => (bad, refusal.code()),
             Self::GrantOfOtherClients => (bad, ErrorCode::UnauthorizedClient),
             Self::GrantUnknown => (bad, ErrorCode::UnsupportedGrantType),
             Self::Refused(Refusal::LoginRequired) => {

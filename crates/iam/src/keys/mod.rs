@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
+use sessionmint_oauth::id_token::IdTokenClaims;
 use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal};
 use sessionmint_oauth::{AccessTokenClaims, KeyPolicy, KeyState, KeyTimes, Timestamp, TooSoon};
 use sessionmint_store::{AddKey, By, SigningKeyRow, Store, StoreError};
@@ -230,6 +231,32 @@ impl SigningKeys {
         out: &mut String,
     ) -> Result<(), SigningError> {
         self.ring.load().sign(claims, now, out)
+    }
+
+    /// Appends an ID token with these claims to `out`.
+    ///
+    /// # Errors
+    /// As [`SigningKeys::sign`].
+    pub fn sign_id_token(
+        &self,
+        claims: &IdTokenClaims<'_>,
+        now: Timestamp,
+        out: &mut String,
+    ) -> Result<(), SigningError> {
+        self.ring.load().sign_id_token(claims, now, out)
+    }
+
+    /// The claims of an access token that this service signed, whomever it is for: for endpoints that say what it is worth.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it, for the log.
+    pub fn verify_of_any_audience(
+        &self,
+        token: &str,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<AccessTokenClaims, TokenRefusal> {
+        self.ring.load().verify_of_any_audience(token, issuer, now)
     }
 
     /// The claims of a token that this service signed for one of `expected.audiences`.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal, UnverifiedToken};
+use sessionmint_oauth::id_token::IdTokenClaims;
+use sessionmint_oauth::jwt::{ExpectedClaims, SignedToken, TokenRefusal, UnverifiedToken};
 use sessionmint_oauth::key_rotation::active;
 use sessionmint_oauth::{AccessTokenClaims, KeyTimes, Timestamp};
 
@@ -59,18 +60,39 @@ impl KeyRing {
         active.ok_or(SigningError)?.sign(claims, out)
     }
 
+    pub(super) fn sign_id_token(
+        &self,
+        claims: &IdTokenClaims<'_>,
+        now: Timestamp,
+        out: &mut String,
+    ) -> Result<(), SigningError> {
+        let active = active(&self.times, now).and_then(|index| self.keys.get(index));
+        active.ok_or(SigningError)?.sign_id_token(claims, out)
+    }
+
+    pub(super) fn verify_of_any_audience(
+        &self,
+        token: &str,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<AccessTokenClaims, TokenRefusal> {
+        self.signed(token)?.check_of_any_audience(issuer, now)
+    }
+
     pub(super) fn verify(
         &self,
         token: &str,
         expected: &ExpectedClaims,
         now: Timestamp,
     ) -> Result<AccessTokenClaims, TokenRefusal> {
+        self.signed(token)?.check(expected, now)
+    }
+
+    fn signed(&self, token: &str) -> Result<SignedToken, TokenRefusal> {
         let token = UnverifiedToken::parse(token)?;
         let key = self.get(token.kid()).ok_or(TokenRefusal::UnknownKey)?;
-        token
-            .verify_with(key.algorithm(), |message, signature| {
-                key.verifies(message, signature)
-            })?
-            .check(expected, now)
+        token.verify_with(key.algorithm(), |message, signature| {
+            key.verifies(message, signature)
+        })
     }
 }

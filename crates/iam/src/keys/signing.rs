@@ -21,6 +21,7 @@ use jsonwebtoken::jwk::{
     RSAKeyParameters, RSAKeyType, ThumbprintHash,
 };
 use serde::Serialize;
+use sessionmint_oauth::id_token::{self, IdTokenClaims};
 use sessionmint_oauth::{Algorithm, KeyMaterial, VerificationKeys};
 use zeroize::Zeroizing;
 
@@ -47,8 +48,10 @@ pub struct SigningKey {
     algorithm: Algorithm,
     /// The public key as published.
     jwk: Jwk,
-    /// The encoded header of every token of this key, with the dot that follows it.
+    /// The encoded header of every access token of this key, with the dot that follows it.
     header: String,
+    /// The same of ID tokens.
+    id_token_header: String,
     pair: Pair,
     public: ParsedPublicKey,
 }
@@ -96,17 +99,22 @@ impl SigningKey {
         jwk.common.key_id = Some(kid.to_owned());
         let public =
             public_key(&jwk).ok_or(unusable("verifiers would not take its public half"))?;
-        let header = Header {
-            typ: Some("at+jwt".to_owned()),
-            kid: Some(kid.to_owned()),
-            ..Header::new(pair.jwt_algorithm())
+        let header = |typ: &str| {
+            let header = Header {
+                typ: Some(typ.to_owned()),
+                kid: Some(kid.to_owned()),
+                ..Header::new(pair.jwt_algorithm())
+            };
+            let json = serde_json::to_vec(&header);
+            json.map(|json| format!("{}.", URL_SAFE_NO_PAD.encode(json)))
+                .map_err(|_| unusable("its header is no JSON"))
         };
-        let header = serde_json::to_vec(&header).map_err(|_| unusable("its header is no JSON"))?;
         let key = Self {
             kid: kid.to_owned(),
             algorithm,
             jwk,
-            header: format!("{}.", URL_SAFE_NO_PAD.encode(header)),
+            header: header("at+jwt")?,
+            id_token_header: header(id_token::TYPE)?,
             pair,
             public,
         };
@@ -127,16 +135,34 @@ impl SigningKey {
         self.algorithm
     }
 
-    /// Appends a token to `out`.
+    /// Appends an access token to `out`.
     pub(super) fn sign(
         &self,
+        claims: &impl Serialize,
+        out: &mut String,
+    ) -> Result<(), SigningError> {
+        self.sign_with(&self.header, claims, out)
+    }
+
+    /// Appends an ID token to `out`.
+    pub(super) fn sign_id_token(
+        &self,
+        claims: &IdTokenClaims<'_>,
+        out: &mut String,
+    ) -> Result<(), SigningError> {
+        self.sign_with(&self.id_token_header, claims, out)
+    }
+
+    fn sign_with(
+        &self,
+        header: &str,
         claims: &impl Serialize,
         out: &mut String,
     ) -> Result<(), SigningError> {
         let mut json = Vec::with_capacity(USUAL_CLAIMS_BYTES);
         serde_json::to_writer(&mut json, claims).map_err(|_| SigningError)?;
         let start = out.len();
-        out.push_str(&self.header);
+        out.push_str(header);
         URL_SAFE_NO_PAD.encode_string(json, out);
         let message = out.get(start..).unwrap_or_default();
         let signature = self.pair.sign(message.as_bytes())?;

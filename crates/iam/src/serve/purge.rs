@@ -10,6 +10,9 @@ use tokio::time::MissedTickBehavior;
 use crate::App;
 use crate::refusals::MAX_RECORDS;
 
+/// How long a code is remembered after it is over, in seconds: a later use of it is as good as a guess then.
+const CODE_MEMORY_SECS: u64 = 86_400;
+
 /// Purges for as long as it is polled.
 pub(super) async fn purge(app: Arc<App>) {
     let sessions = app.config.sessions;
@@ -26,6 +29,17 @@ pub(super) async fn purge(app: Arc<App>) {
             Ok(removed) => tracing::debug!(removed, "dead sessions removed"),
             Err(error) => {
                 tracing::warn!(%error, "dead sessions could not be removed; the next round tries again");
+            }
+        }
+        match app
+            .store
+            .purge_authorizations(now, now.minus_secs(CODE_MEMORY_SECS))
+            .await
+        {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "authorization requests and codes removed"),
+            Err(error) => {
+                tracing::warn!(%error, "authorization requests could not be removed; the next round tries again");
             }
         }
         let before = now.minus_secs(app.config.audit.keep_days.saturating_mul(86_400));

@@ -126,7 +126,7 @@ impl TestService {
             .await
             .unwrap();
         let router = crate::http::router(Arc::clone(&app));
-        let document = crate::http::openapi::document(&app.config.issuer).unwrap();
+        let document = crate::http::openapi::document(&app.config).unwrap();
         Self {
             app,
             clock,

@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use sessionmint_oauth::{
-    BrowserClient, ClientId, GrantId, OAuthClient, Scope, SecretId, SessionId, SessionKeyHash,
-    Timestamp, UserId,
+    BrowserClient, ClientId, CodeHash, GrantId, InteractionHash, OAuthClient, Scope, SecretId,
+    SessionId, SessionKeyHash, Timestamp, UserId,
 };
 use sessionmint_store::{
     AddClient, AddKey, AddOAuthClient, AddSecret, AddUser, Audit, AuditCursor, AuditFilter,
-    AuditReason, AuditRecord, By, Change, ChangePassword, ClientSecret, Clients, EndSessions,
-    Grant, Grants, GrantsOf, Keys, NewGrant, NewSession, NewUser, OAuthClients, RefreshKeyRow,
+    AuditReason, AuditRecord, Authorization, Authorizations, By, Change, ChangePassword,
+    ClientSecret, Clients, Code, CompleteAuthorization, EndSessions, Ending, Grant, Grants,
+    GrantsOf, Keys, NewGrant, NewSession, NewUser, OAuthClients, RedeemCode, RefreshKeyRow,
     Refusal, ReplaceClient, ReplaceOAuthClient, ResealedKey, ResealedRefreshKey, RotateGrant,
-    Session, Sessions, SigningKeyRow, StartGrant, StartSession, Store, StoreError, Successor, User,
-    Users,
+    Session, Sessions, SigningKeyRow, StartAuthorization, StartGrant, StartSession, Store,
+    StoreError, StoredConsent, Successor, User, Users,
 };
 
 /// Passes everything on to another store until [`StoreWithOutages::set_down`] or [`StoreWithOutages::set_down_after`].
@@ -434,5 +435,73 @@ impl<S: Store> Audit for StoreWithOutages<S> {
 
     async fn purge_audit(&self, before: Timestamp, max_refusals: u32) -> Result<u32, StoreError> {
         self.inner()?.purge_audit(before, max_refusals).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> Authorizations for StoreWithOutages<S> {
+    async fn start_authorization(
+        &self,
+        id: InteractionHash,
+        authorization: Authorization,
+        max_waiting: u32,
+    ) -> Result<StartAuthorization, StoreError> {
+        self.inner()?
+            .start_authorization(id, authorization, max_waiting)
+            .await
+    }
+
+    async fn authorization(
+        &self,
+        id: &InteractionHash,
+    ) -> Result<Option<Authorization>, StoreError> {
+        self.inner()?.authorization(id).await
+    }
+
+    async fn complete_authorization(
+        &self,
+        id: &InteractionHash,
+        ending: Ending,
+        by: By,
+    ) -> Result<CompleteAuthorization, StoreError> {
+        self.inner()?.complete_authorization(id, ending, by).await
+    }
+
+    async fn code(&self, hash: &CodeHash) -> Result<Option<Code>, StoreError> {
+        self.inner()?.code(hash).await
+    }
+
+    async fn redeem_code(
+        &self,
+        hash: &CodeHash,
+        grant: NewGrant,
+        by: By,
+    ) -> Result<RedeemCode, StoreError> {
+        self.inner()?.redeem_code(hash, grant, by).await
+    }
+
+    async fn consent(&self, user: &UserId, client: &ClientId) -> Result<Option<Scope>, StoreError> {
+        self.inner()?.consent(user, client).await
+    }
+
+    async fn consents_of(&self, user: &UserId) -> Result<Vec<StoredConsent>, StoreError> {
+        self.inner()?.consents_of(user).await
+    }
+
+    async fn withdraw_consent(
+        &self,
+        user: &UserId,
+        client: &ClientId,
+        by: By,
+    ) -> Result<Change, StoreError> {
+        self.inner()?.withdraw_consent(user, client, by).await
+    }
+
+    async fn purge_authorizations(
+        &self,
+        now: Timestamp,
+        codes_before: Timestamp,
+    ) -> Result<u32, StoreError> {
+        self.inner()?.purge_authorizations(now, codes_before).await
     }
 }

@@ -12,6 +12,7 @@ mod admin;
 mod audit;
 mod client_credentials;
 mod clock;
+mod code_flow;
 mod cookie;
 mod discovery;
 mod guards;

@@ -29,8 +29,8 @@ pub enum Consent<'a> {
 pub enum Interaction {
     /// The user signs in.
     Login,
-    /// The user says whether they agree.
-    Consent,
+    /// The user says whether they agree that the client gets this scope.
+    Consent(Scope),
     /// The client gets a code, for this scope.
     Grant(Scope),
     /// The client is told why not.
@@ -71,18 +71,22 @@ pub fn decide_interaction(
         Some(allowed) => granted(&request.scope, allowed),
         None => request.scope.clone(),
     };
-    let is_itself = !client.is_public() || request.redirect_uri.starts_with("https://");
     let agreed = match consent {
         Consent::Given => true,
-        Consent::Earlier(_) if request.prompt.consent || !is_itself => false,
+        Consent::Earlier(_) if request.prompt.consent || !is_known(request, client) => false,
         Consent::Earlier(_) if client.trusted => true,
         Consent::Earlier(earlier) => earlier.is_some_and(|earlier| scope.is_subset(earlier)),
     };
     match (agreed, none) {
         (true, _) => Interaction::Grant(scope),
         (false, true) => Interaction::Error(RequestRefusal::ConsentRequired),
-        (false, false) => Interaction::Consent,
+        (false, false) => Interaction::Consent(scope),
     }
+}
+
+/// Whether nobody else can pose as the client, so that what the user agrees to can be remembered.
+pub fn is_known(request: &AuthorizationRequest, client: &OAuthClient) -> bool {
+    !client.is_public() || request.redirect_uri.starts_with("https://")
 }
 
 /// What a user may grant of what is asked for: permissions as far as they have them. Who they are, and for how long, is no

@@ -465,15 +465,11 @@ fn c091_who_is_asked_for_consent() {
     let (less, enough) = (scope("notes:write"), scope("notes:read notes:write"));
     let required = Interaction::Error(RequestRefusal::ConsentRequired);
     let grant = Interaction::Grant(scope("notes:read"));
+    let asks = Interaction::Consent(scope("notes:read"));
     let loopback = "redirect_uri=http://127.0.0.1/cb";
     for (parameters, client, consent, then) in [
-        ("", &app, Consent::Earlier(None), Interaction::Consent),
-        (
-            "",
-            &app,
-            Consent::Earlier(Some(&less)),
-            Interaction::Consent,
-        ),
+        ("", &app, Consent::Earlier(None), asks.clone()),
+        ("", &app, Consent::Earlier(Some(&less)), asks.clone()),
         ("", &app, Consent::Earlier(Some(&enough)), grant.clone()),
         ("", &app, Consent::Given, grant.clone()),
         ("", &trusted, Consent::Earlier(None), grant.clone()),
@@ -481,7 +477,7 @@ fn c091_who_is_asked_for_consent() {
             "prompt=consent",
             &trusted,
             Consent::Earlier(Some(&enough)),
-            Interaction::Consent,
+            asks.clone(),
         ),
         ("prompt=consent", &trusted, Consent::Given, grant.clone()),
         (
@@ -502,13 +498,13 @@ fn c091_who_is_asked_for_consent() {
             loopback,
             &native,
             Consent::Earlier(Some(&enough)),
-            Interaction::Consent,
+            asks.clone(),
         ),
         (
             loopback,
             &native_trusted,
             Consent::Earlier(None),
-            Interaction::Consent,
+            asks.clone(),
         ),
         (
             "prompt=none&redirect_uri=http://127.0.0.1/cb",

@@ -4,6 +4,7 @@
 //! `sessionmint_store::contract_tests!(that_function);` in a file of its `tests/` folder: one `#[test]` per case.
 
 mod audit;
+mod authorizations;
 mod clients;
 mod fixtures;
 mod grants;
@@ -146,6 +147,19 @@ cases! { ($)
         c151_records_are_found_by_user_kind_and_time_in_pages
         c151_refusals_are_recorded_together
         c151_old_records_go_and_a_flood_of_refusals_pushes_out_no_change
+    }
+    authorizations {
+        a_request_waits_until_it_is_completed_once
+        a_request_that_is_over_is_completed_by_nobody
+        so_many_requests_wait_and_no_more
+        c018_no_code_comes_of_a_session_that_is_over
+        c085_a_code_is_redeemed_once
+        c087_a_code_needs_its_time_and_its_session
+        c018_no_grant_begins_for_who_was_disabled
+        a_consent_grows_and_is_withdrawn
+        a_client_that_is_removed_takes_its_authorizations_along
+        a_purge_removes_what_is_over_and_no_more
+        c151_what_a_user_says_is_recorded
     }
     roles {
         roles_and_groups_come_back_as_stored

@@ -46,6 +46,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 8,
         sql: include_str!("migrations/0008_access.sql"),
     },
+    Migration {
+        version: 9,
+        sql: include_str!("migrations/0009_authorizations.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

@@ -7,6 +7,7 @@
 //! run ahead of the writer.
 
 mod audit;
+mod authorizations;
 mod backup;
 mod clients;
 mod error;

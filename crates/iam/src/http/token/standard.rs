@@ -4,9 +4,10 @@ use axum::http::request::Parts;
 use sessionmint_oauth::GrantType;
 use sessionmint_oauth::form::Form;
 
-use super::{LogLine, Minted, TokenError, client_credentials};
+use super::{LogLine, Minted, TokenError, authorization_code, client_credentials};
 use crate::App;
 use crate::http::client_authentication::authenticate;
+use crate::http::client_ip::client_ip_of;
 
 /// The name in the log and the metrics.
 pub(super) fn label(kind: GrantType) -> &'static str {
@@ -33,6 +34,10 @@ pub(super) async fn grant(
     }
     let answer = match kind {
         GrantType::ClientCredentials => client_credentials::grant(app, &client, form, now)?,
+        GrantType::AuthorizationCode if app.config.authorize.is_some() => {
+            let network = client_ip_of(parts, &app.config.trusted_proxies);
+            authorization_code::grant(app, &client, form, network, now).await?
+        }
         GrantType::AuthorizationCode | GrantType::RefreshToken | GrantType::TokenExchange => {
             return Err(TokenError::GrantUnknown);
         }

@@ -1,0 +1,437 @@
+//! From a request to its code, and what users agreed to.
+
+use std::sync::Arc;
+
+use sessionmint_oauth::authorize::{AuthorizationRequest, Prompt};
+use sessionmint_oauth::{
+    BrowserHash, CodeHash, GrantId, InteractionHash, Scope, SessionId, Timestamp, UserId,
+};
+use tokio::task::JoinSet;
+
+use super::Instances;
+use super::fixtures::*;
+use crate::{
+    Actor, AddOAuthClient, AuditFilter, AuditKind, Authorization, By, Change, Code,
+    CompleteAuthorization, Ending, GrantsOf, NewCode, NewConsent, NewGrant, RedeemCode,
+    StartAuthorization, Store, StoredConsent,
+};
+
+fn interaction(number: u32) -> InteractionHash {
+    InteractionHash(bytes(number))
+}
+
+fn code_hash(number: u32) -> CodeHash {
+    CodeHash(bytes(number))
+}
+
+fn request(client: &str) -> AuthorizationRequest {
+    AuthorizationRequest {
+        client_id: client_id(client),
+        redirect_uri: "https://app.example.com/callback".to_owned(),
+        state: Some("a \"b\" \u{e9}\0".to_owned()),
+        nonce: None,
+        scope: scope("notes:read notes:write"),
+        resources: vec!["https://api.example.com".to_owned()],
+        challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+            .parse()
+            .unwrap(),
+        prompt: Prompt::default(),
+        max_age: Some(60),
+        login_hint: None,
+    }
+}
+
+fn scope(text: &str) -> Scope {
+    text.parse().unwrap()
+}
+
+fn authorization(client: &str) -> Authorization {
+    Authorization {
+        browser: BrowserHash(bytes(7)),
+        request: request(client),
+        created_at: NOW,
+        expires_at: NOW.plus_secs(600),
+    }
+}
+
+fn granted(number: u32, user: &UserId, session: &SessionId) -> Ending {
+    Ending::Granted {
+        code: NewCode {
+            hash: code_hash(number),
+            user_id: user.clone(),
+            session_id: session.clone(),
+            scopes: scope("notes:read"),
+            auth_time: NOW.minus_secs(5),
+            expires_at: NOW.plus_secs(60),
+        },
+        consent: None,
+    }
+}
+
+fn new_grant(number: u32, user: &UserId, session: Option<&SessionId>) -> NewGrant {
+    NewGrant {
+        id: GrantId::from_random(bytes(number)),
+        client_id: client_id("app"),
+        user_id: user.clone(),
+        session_id: session.cloned(),
+        scopes: scope("notes:read"),
+        resources: vec!["https://api.example.com".to_owned()],
+        auth_time: NOW.minus_secs(5),
+        refresh_token: None,
+        absolute_end: NOW.plus_secs(86_400),
+        idle_end: NOW.plus_secs(86_400),
+    }
+}
+
+async fn add_app(store: &dyn Store, number: u32) {
+    let added = store
+        .add_oauth_client(oauth_client("app", number), None, by())
+        .await;
+    assert_eq!(added, Ok(AddOAuthClient::Added));
+}
+
+/// A request of the client `app` in session 1 of `ada`.
+async fn asked(on: &Instances) -> UserId {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    start(&*on.one, 1, &ada).await;
+    add_app(&*on.one, 1).await;
+    wait(&*on.one, 1).await;
+    ada
+}
+
+async fn wait(store: &dyn Store, number: u32) {
+    let started = store
+        .start_authorization(interaction(number), authorization("app"), 100)
+        .await;
+    assert_eq!(started, Ok(StartAuthorization::Started));
+}
+
+/// As [`asked`], and the code 1 is there.
+async fn issued(on: &Instances) -> UserId {
+    let ada = asked(on).await;
+    let ending = granted(1, &ada, &session_id(1));
+    let completed = on
+        .one
+        .complete_authorization(&interaction(1), ending, by())
+        .await;
+    assert_eq!(completed, Ok(CompleteAuthorization::Completed));
+    ada
+}
+
+fn at(at: Timestamp) -> By {
+    By::service(at)
+}
+
+pub(super) async fn a_request_waits_until_it_is_completed_once(on: &Instances) {
+    let ada = asked(on).await;
+    let found = on
+        .two
+        .authorization(&interaction(1))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.request, request("app"));
+    assert_eq!(found.browser, BrowserHash(bytes(7)));
+    assert_eq!(
+        (found.created_at, found.expires_at),
+        (NOW, NOW.plus_secs(600))
+    );
+    assert!(
+        on.one
+            .authorization(&interaction(2))
+            .await
+            .unwrap()
+            .is_none()
+    );
+
+    let complete = async |number| {
+        let ending = granted(number, &ada, &session_id(1));
+        on.one
+            .complete_authorization(&interaction(1), ending, by())
+            .await
+    };
+    assert_eq!(complete(1).await, Ok(CompleteAuthorization::Completed));
+    assert_eq!(complete(2).await, Ok(CompleteAuthorization::Gone));
+    assert!(
+        on.two
+            .authorization(&interaction(1))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(on.two.code(&code_hash(2)).await.unwrap().is_none());
+    let code: Code = on.two.code(&code_hash(1)).await.unwrap().unwrap();
+    assert_eq!(code.request, request("app"));
+    assert_eq!((code.user_id, code.session_id), (ada, session_id(1)));
+    assert_eq!(
+        (code.scopes, code.auth_time, code.expires_at),
+        (scope("notes:read"), NOW.minus_secs(5), NOW.plus_secs(60))
+    );
+    assert_eq!(code.grant, None);
+}
+
+pub(super) async fn a_request_that_is_over_is_completed_by_nobody(on: &Instances) {
+    let ada = asked(on).await;
+    for ending in [
+        granted(1, &ada, &session_id(1)),
+        Ending::Denied,
+        Ending::Refused,
+    ] {
+        let late = at(NOW.plus_secs(600));
+        let completed = on
+            .one
+            .complete_authorization(&interaction(1), ending, late)
+            .await;
+        assert_eq!(completed, Ok(CompleteAuthorization::Gone));
+    }
+    assert!(on.one.code(&code_hash(1)).await.unwrap().is_none());
+}
+
+pub(super) async fn so_many_requests_wait_and_no_more(on: &Instances) {
+    asked(on).await;
+    let start = |number, created_at: Timestamp| {
+        let authorization = Authorization {
+            created_at,
+            expires_at: created_at.plus_secs(600),
+            ..authorization("app")
+        };
+        on.one
+            .start_authorization(interaction(number), authorization, 2)
+    };
+    assert_eq!(start(2, NOW).await, Ok(StartAuthorization::Started));
+    assert_eq!(start(3, NOW).await, Ok(StartAuthorization::Full));
+    assert!(
+        on.one
+            .authorization(&interaction(3))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let later = NOW.plus_secs(600);
+    assert_eq!(start(4, later).await, Ok(StartAuthorization::Started));
+    assert!(
+        on.one
+            .authorization(&interaction(1))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+pub(super) async fn c018_no_code_comes_of_a_session_that_is_over(on: &Instances) {
+    let ada = asked(on).await;
+    let bob = add_user(&*on.one, 2, "bob").await;
+    for (user, session) in [(&ada, session_id(9)), (&bob, session_id(1))] {
+        let completed = on
+            .one
+            .complete_authorization(&interaction(1), granted(1, user, &session), by())
+            .await;
+        assert_eq!(completed, Ok(CompleteAuthorization::SessionOver));
+    }
+    on.two.end_session(&key_hash(1), by()).await.unwrap();
+    let completed = on
+        .one
+        .complete_authorization(&interaction(1), granted(1, &ada, &session_id(1)), by())
+        .await;
+    assert_eq!(completed, Ok(CompleteAuthorization::SessionOver));
+    assert!(on.one.code(&code_hash(1)).await.unwrap().is_none());
+    assert!(
+        on.one
+            .authorization(&interaction(1))
+            .await
+            .unwrap()
+            .is_some(),
+        "the user can sign in again"
+    );
+}
+
+pub(super) async fn c085_a_code_is_redeemed_once(on: &Instances) {
+    let ada = issued(on).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..50 {
+        let store = if number % 2 == 0 { &on.one } else { &on.two };
+        let store = Arc::clone(store);
+        let grant = new_grant(number, &ada, Some(&session_id(1)));
+        tasks.spawn(async move { store.redeem_code(&code_hash(1), grant, by()).await });
+    }
+    let outcomes = tasks.join_all().await;
+    let count = |outcome| outcomes.iter().filter(|o| **o == Ok(outcome)).count();
+    assert_eq!(
+        (count(RedeemCode::Redeemed), count(RedeemCode::Spent)),
+        (1, 49)
+    );
+    let grants = on.one.grants(&GrantsOf::User(ada)).await.unwrap();
+    assert_eq!(grants.len(), 1);
+    let code = on.one.code(&code_hash(1)).await.unwrap().unwrap();
+    assert_eq!(code.grant.as_ref(), Some(&grants[0].id));
+}
+
+pub(super) async fn c087_a_code_needs_its_time_and_its_session(on: &Instances) {
+    let ada = issued(on).await;
+    let offline = || new_grant(1, &ada, None);
+    let late = on
+        .one
+        .redeem_code(&code_hash(1), offline(), at(NOW.plus_secs(60)))
+        .await;
+    assert_eq!(late, Ok(RedeemCode::Gone));
+    let unknown = on.one.redeem_code(&code_hash(2), offline(), by()).await;
+    assert_eq!(unknown, Ok(RedeemCode::Gone));
+    on.two.end_session(&key_hash(1), by()).await.unwrap();
+    let redeemed = on.one.redeem_code(&code_hash(1), offline(), by()).await;
+    assert_eq!(redeemed, Ok(RedeemCode::SessionOver));
+    assert_eq!(on.one.grants(&GrantsOf::User(ada)).await, Ok(Vec::new()));
+    let code = on.one.code(&code_hash(1)).await.unwrap().unwrap();
+    assert_eq!(code.grant, None);
+}
+
+pub(super) async fn c018_no_grant_begins_for_who_was_disabled(on: &Instances) {
+    let ada = issued(on).await;
+    on.one.set_disabled(&ada, true, by()).await.unwrap();
+    let redeemed = on
+        .one
+        .redeem_code(&code_hash(1), new_grant(1, &ada, None), by())
+        .await;
+    assert_eq!(redeemed, Ok(RedeemCode::SessionOver));
+}
+
+pub(super) async fn a_consent_grows_and_is_withdrawn(on: &Instances) {
+    let ada = asked(on).await;
+    let app = client_id("app");
+    assert_eq!(on.one.consent(&ada, &app).await, Ok(None));
+    for (number, scopes, how, then) in [
+        (1, "notes:read", NewConsent::Once, None),
+        (2, "notes:read", NewConsent::Remembered, Some("notes:read")),
+        (
+            3,
+            "openid",
+            NewConsent::Remembered,
+            Some("notes:read openid"),
+        ),
+    ] {
+        wait(&*on.one, number + 10).await;
+        let Ending::Granted { code, .. } = granted(number, &ada, &session_id(1)) else {
+            panic!("it is granted");
+        };
+        let ending = Ending::Granted {
+            code: NewCode {
+                scopes: scope(scopes),
+                ..code
+            },
+            consent: Some(how),
+        };
+        let completed = on
+            .one
+            .complete_authorization(&interaction(number + 10), ending, by())
+            .await;
+        assert_eq!(completed, Ok(CompleteAuthorization::Completed));
+        assert_eq!(on.two.consent(&ada, &app).await, Ok(then.map(scope)));
+    }
+    let stored = StoredConsent {
+        client_id: app.clone(),
+        scopes: scope("notes:read openid"),
+        given_at: NOW,
+    };
+    assert_eq!(on.one.consents_of(&ada).await, Ok(vec![stored]));
+    let withdraw = || on.two.withdraw_consent(&ada, &app, by());
+    assert_eq!(withdraw().await, Ok(Change::Done));
+    assert_eq!(withdraw().await, Ok(Change::NotFound));
+    assert_eq!(on.one.consent(&ada, &app).await, Ok(None));
+}
+
+pub(super) async fn a_client_that_is_removed_takes_its_authorizations_along(on: &Instances) {
+    let ada = issued(on).await;
+    wait(&*on.one, 2).await;
+    let app = client_id("app");
+    let Ending::Granted { code, .. } = granted(2, &ada, &session_id(1)) else {
+        panic!("it is granted");
+    };
+    let ending = Ending::Granted {
+        code,
+        consent: Some(NewConsent::Remembered),
+    };
+    on.one
+        .complete_authorization(&interaction(2), ending, by())
+        .await
+        .unwrap();
+    wait(&*on.one, 3).await;
+    on.two.remove_oauth_client(&app, by()).await.unwrap();
+    add_app(&*on.one, 2).await;
+    assert!(
+        on.one
+            .authorization(&interaction(3))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(on.one.code(&code_hash(1)).await.unwrap().is_none());
+    assert_eq!(on.one.consent(&ada, &app).await, Ok(None));
+}
+
+pub(super) async fn a_purge_removes_what_is_over_and_no_more(on: &Instances) {
+    let ada = issued(on).await;
+    wait(&*on.one, 2).await;
+    let purge = |now, codes| on.one.purge_authorizations(now, codes);
+    assert_eq!(purge(NOW.plus_secs(599), NOW.plus_secs(59)).await, Ok(0));
+    assert!(on.one.code(&code_hash(1)).await.unwrap().is_some());
+    assert_eq!(purge(NOW.plus_secs(600), NOW.plus_secs(59)).await, Ok(1));
+    assert_eq!(purge(NOW.plus_secs(600), NOW.plus_secs(60)).await, Ok(1));
+    assert!(
+        on.one
+            .authorization(&interaction(2))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(on.one.code(&code_hash(1)).await.unwrap().is_none());
+    assert!(on.one.user(&ada).await.unwrap().is_some());
+}
+
+pub(super) async fn c151_what_a_user_says_is_recorded(on: &Instances) {
+    let ada = asked(on).await;
+    let filter = AuditFilter {
+        kinds: vec![
+            AuditKind::ConsentGiven,
+            AuditKind::ConsentDenied,
+            AuditKind::ConsentWithdrawn,
+        ],
+        ..AuditFilter::default()
+    };
+    let Ending::Granted { code, .. } = granted(1, &ada, &session_id(1)) else {
+        panic!("it is granted");
+    };
+    let ending = Ending::Granted {
+        code,
+        consent: Some(NewConsent::Remembered),
+    };
+    let user = By::user(ada.clone(), NOW).from("192.0.2.1".parse().unwrap());
+    on.one
+        .complete_authorization(&interaction(1), ending, user.clone())
+        .await
+        .unwrap();
+    wait(&*on.one, 2).await;
+    on.one
+        .complete_authorization(&interaction(2), Ending::Denied, user)
+        .await
+        .unwrap();
+    wait(&*on.one, 3).await;
+    on.one
+        .complete_authorization(&interaction(3), Ending::Refused, by())
+        .await
+        .unwrap();
+    on.one
+        .withdraw_consent(&ada, &client_id("app"), by())
+        .await
+        .unwrap();
+    let mut records = on.two.audit(&filter, None, 10).await.unwrap();
+    records.sort_by_key(|record| record.id);
+    let kinds: Vec<_> = records.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, filter.kinds);
+    assert_eq!(records[0].user_id, Some(ada.clone()));
+    assert_eq!(records[0].session_id, Some(session_id(1)));
+    assert_eq!(records[0].details["scopes"], "notes:read");
+    assert_eq!(records[0].details["remembered"], true);
+    assert_eq!(records[1].actor, Actor::User(ada));
+    for record in records {
+        assert_eq!(record.client_id, Some(client_id("app")));
+    }
+}
