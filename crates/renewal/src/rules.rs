@@ -46,7 +46,7 @@ pub const REJECTED_AGAIN: u64 = 10_000;
 
 /// Other tabs have this long to offer a token before a caller without one gets a mint of its own. They answer within a
 /// few milliseconds; a tab that is alone loses no more than this.
-pub const OFFER_WAIT: u64 = 8;
+pub const OFFER_WAIT: u64 = 6;
 
 /// The same while nobody waits for the token, and after a failure: pages in processes of their own take a while to hear who
 /// of them tries.
