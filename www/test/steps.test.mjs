@@ -45,3 +45,19 @@ test("the last step shows the call that was made", () => {
   steps.called("POST /notes");
   assert.match(steps.all[7].wire, /^POST \/notes with/);
 });
+
+test("a token that another tab had is not called minted, until the flow begins anew", () => {
+  const steps = new Steps();
+  steps.set(1, "done");
+  steps.set(2, "active");
+  steps.handedOver("9 ms");
+  assert.deepEqual(
+    steps.all.map((step) => step.state),
+    ["done", "skipped", "skipped", "skipped", "skipped", "skipped", "done", "todo"],
+  );
+  assert.match(steps.all[6].title, /handed over/);
+  assert.doesNotMatch(steps.all[6].wire, /POST/);
+  steps.restart();
+  assert.match(steps.all[6].title, /minted/);
+  assert.match(steps.all[6].wire, /POST/);
+});

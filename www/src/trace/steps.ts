@@ -14,7 +14,9 @@ export interface Step {
   seen?: string;
 }
 
-const TEXTS: readonly (readonly [title: string, text: string, wire: string])[] = [
+type Text = readonly [title: string, text: string, wire: string];
+
+const TEXTS: readonly Text[] = [
   [
     "Protected page",
     "You opened a page that needs a session. The app is static files: it knows nothing about you yet.",
@@ -57,6 +59,13 @@ const TEXTS: readonly (readonly [title: string, text: string, wire: string])[] =
   ],
 ];
 
+/** Takes the place of "Token minted" where another tab had one. */
+const HANDED_OVER: Text = [
+  "Token handed over",
+  "Another tab of this app had a token and sealed it for this tab alone. It lives in memory, nowhere else.",
+  "Nothing: the tabs of an origin talk over a BroadcastChannel.",
+];
+
 function calledWith(request: string): string {
   return `${request} with Authorization: Bearer …. The gateway removes the cookie on the way.`;
 }
@@ -73,6 +82,7 @@ export class Steps {
 
   /** Begins the flow anew, as after a sign-out or when another page load starts it. */
   restart(): void {
+    this.#tell(7, TEXTS[6]);
     for (const step of this.all) {
       step.state = "todo";
       delete step.seen;
@@ -93,11 +103,24 @@ export class Steps {
     if (last) last.wire = calledWith(request);
   }
 
+  /** Another tab had a token: this one minted nothing. */
+  handedOver(seen: string): void {
+    this.set(2, "skipped", "not needed: another tab had a token");
+    this.skip(3, 6, "not needed: the session was alive");
+    this.#tell(7, HANDED_OVER);
+    this.set(7, "done", seen);
+  }
+
   /** Marks what a live session made unnecessary. */
   skip(from: number, to: number, seen: string): void {
     for (const step of this.all) {
       if (step.number >= from && step.number <= to && step.state === "todo") this.set(step.number, "skipped", seen);
     }
+  }
+
+  #tell(number: number, text: Text | undefined): void {
+    const step = this.all[number - 1];
+    if (step && text) [step.title, step.text, step.wire] = text;
   }
 
   isDone(number: number): boolean {
