@@ -246,6 +246,35 @@ test("c140_after_a_sign_in_as_someone_else_no_tab_uses_the_token_of_before", asy
   assert.equal(mints(), before, "they took the new user's token from the tab of the sign-in");
 });
 
+test("c017_input_in_one_tab_is_activity_in_the_others_and_asking_for_tokens_is_not", async () => {
+  const [active, other] = await open(2, () => {
+    window.shift = 0;
+    window.clock = {
+      now: () => Date.now() + window.shift,
+      monotonic: () => performance.now() + window.shift,
+      setTimeout: (callback, delay) => setTimeout(callback, delay),
+      clearTimeout: (timer) => clearTimeout(timer),
+    };
+  });
+  const tabs = [active, other];
+  const idle = [];
+  proxy.fault = (request) => {
+    if (request.url === TOKEN) request.on("data", (chunk) => idle.push(Number(new URLSearchParams(String(chunk)).get("idle_for"))));
+    return false;
+  };
+  await all(tabs, () => window.auth.getToken());
+  // Beyond the end of every token.
+  await all(tabs, () => (window.shift += 100_000));
+  await all(tabs, () => window.auth.getToken({ scope: "notes:read" }));
+  assert.ok(idle.at(-1) >= 100, `${idle}`);
+  await active.press("a");
+  await active.evaluate(() => window.auth.getToken());
+  assert.ok(idle.at(-1) < 10, `${idle}`);
+  await all(tabs, () => (window.shift += 20_000));
+  await other.evaluate(() => window.auth.getToken());
+  assert.ok(idle.at(-1) >= 20 && idle.at(-1) < 40, `${idle}`);
+});
+
 test("a sign-in as the same user signs no tab out", async () => {
   const tabs = await open(3);
   await all(tabs, () => window.auth.getToken());
@@ -350,7 +379,7 @@ test("c139_while_minting_fails_twenty_tabs_do_not_multiply_the_tries", crowded, 
 
 async function manager(api) {
   const { createTokenManager } = await import("/pkg/index.js");
-  window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+  window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api], clock: window.clock });
   window.told = [];
   for (const type of ["signedin", "renewed", "signedout", "degraded", "recovered"]) {
     window.auth.on(type, ({ reason, cause }) => window.told.push([type, reason ?? cause].filter(Boolean).join(":")));
