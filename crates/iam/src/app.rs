@@ -6,6 +6,7 @@ use sessionmint_oauth::lifetime::SessionPolicy;
 use sessionmint_store::{By, Store, StoreError};
 
 use crate::access::Access;
+use crate::client_keys::ClientKeySets;
 use crate::clock::{Clock, Skew, SystemClock};
 use crate::config::{Config, ThrottleConfig};
 use crate::http::KnownOrigins;
@@ -35,6 +36,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     pub(crate) mint_limits: MintLimits,
     pub(crate) client_throttle: Throttle,
+    pub(crate) client_keys: ClientKeySets,
     pub(crate) refusals: Refusals,
     pub(crate) known_origins: KnownOrigins,
     pub(crate) skew: Skew,
@@ -136,6 +138,7 @@ impl AppBuilder {
         keys.refresh(&*self.store, &by).await?;
         let known_origins = KnownOrigins::load(&*self.store).await?;
         Ok(Arc::new(App {
+            client_keys: ClientKeySets::new(self.config.issuer.is_local()),
             client_throttle: Throttle::new(&client_throttle(&self.config)),
             mint_limits: MintLimits::new(self.config.sessions.mints_per_minute),
             refusals: Refusals::default(),

@@ -10,6 +10,7 @@
 mod access;
 pub mod admin;
 pub mod app;
+mod client_keys;
 pub mod clock;
 pub mod config;
 pub mod http;

@@ -44,6 +44,11 @@ impl Issuer {
         self.whole.get(..self.path_at).unwrap_or_default()
     }
 
+    /// Whether the service can only be on this very machine.
+    pub fn is_local(&self) -> bool {
+        Origin::parse(self.origin().as_bytes()).is_some_and(Origin::is_local)
+    }
+
     /// The base path of the endpoints, e.g. `/iam`; empty when the service has a host of its own.
     pub fn path(&self) -> &str {
         self.whole.get(self.path_at..).unwrap_or_default()

@@ -46,9 +46,20 @@ pub enum Algorithm {
     Ed25519,
     /// RSASSA-PKCS1-v1_5 with SHA-256, 2048 bits or more.
     Rs256,
+    /// RSASSA-PSS with SHA-256, 2048 bits or more. Clients may sign with it; the service does not.
+    Ps256,
 }
 
 impl Algorithm {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Es256,
+        Self::EdDsa,
+        Self::Ed25519,
+        Self::Rs256,
+        Self::Ps256,
+    ];
+
     /// The name in `alg`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,12 +67,13 @@ impl Algorithm {
             Self::EdDsa => "EdDSA",
             Self::Ed25519 => "Ed25519",
             Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
         }
     }
 
     /// The algorithm of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Es256, Self::EdDsa, Self::Ed25519, Self::Rs256]
+        Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.name() == name)
     }
@@ -155,6 +167,18 @@ impl VerificationKeys {
         }
     }
 
+    /// The key of exactly this name; without a name, the only key of this algorithm.
+    pub fn find(&self, kid: Option<&str>, algorithm: &str) -> Option<&VerificationKey> {
+        if let Some(kid) = kid {
+            return self.0.get(kid);
+        }
+        let mut fitting = self
+            .0
+            .values()
+            .filter(|key| key.algorithm.name() == algorithm);
+        fitting.next().filter(|_| fitting.next().is_none())
+    }
+
     /// The keys with their `kid`.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &VerificationKey)> {
         self.0.iter().map(|(kid, key)| (kid.as_str(), key))
@@ -189,7 +213,7 @@ fn verification_key(jwk: &Map<String, Value>) -> Option<VerificationKey> {
         (Algorithm::EdDsa | Algorithm::Ed25519, "OKP", Some("Ed25519")) => {
             KeyMaterial::Ed25519(bytes("x").filter(|x| x.len() == 32 && !is_degenerate_ed25519(x))?)
         }
-        (Algorithm::Rs256, "RSA", None) => {
+        (Algorithm::Rs256 | Algorithm::Ps256, "RSA", None) => {
             let (n, e) = (
                 without_leading_zeros(bytes("n")?),
                 without_leading_zeros(bytes("e")?),

@@ -25,10 +25,10 @@ pub const MAX_LEEWAY_SECS: u64 = 5;
 pub const MAX_ACTING: usize = 4;
 
 /// The longest `sub`, `jti` and `sid`, in bytes (RFC 9068 gives none; OpenID Connect Core §2 allows `sub` 255).
-const MAX_IDENTIFIER_BYTES: usize = 255;
+pub(crate) const MAX_IDENTIFIER_BYTES: usize = 255;
 
 /// Header members that carry or point to a key of the sender's choice, or change how the token is to be read.
-const REFUSED_HEADERS: [&str; 6] = ["crit", "b64", "jwk", "jku", "x5c", "x5u"];
+pub(crate) const REFUSED_HEADERS: [&str; 6] = ["crit", "b64", "jwk", "jku", "x5c", "x5u"];
 
 /// Why a token was refused. For logs: the public answer is `invalid_token` for all of them. Holds nothing of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -344,7 +344,7 @@ fn acting_party(act: &Value, most: usize) -> Result<ActingParty, TokenRefusal> {
 }
 
 /// The engine refuses padding, whitespace, the `+/` alphabet and non-zero trailing bits.
-fn object(part: &str, name: &'static str) -> Result<Map<String, Value>, TokenRefusal> {
+pub(crate) fn object(part: &str, name: &'static str) -> Result<Map<String, Value>, TokenRefusal> {
     let json = URL_SAFE_NO_PAD
         .decode(part)
         .map_err(|_| TokenRefusal::NotBase64Url(name))?;

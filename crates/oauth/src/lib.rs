@@ -16,6 +16,7 @@
 //! ```
 
 pub mod asked;
+pub mod assertion;
 pub mod authorize;
 pub mod bearer;
 pub mod challenge;

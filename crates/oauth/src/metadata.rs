@@ -22,6 +22,8 @@ pub struct ServerMetadata {
     pub grant_types_supported: Vec<String>,
     /// How clients prove who they are. Browser apps do not: their origin identifies them.
     pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// What a client may sign with to prove who it is.
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<String>,
     /// What there is where the authorization code flow is enabled.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub code_flow: Option<CodeFlowMetadata>,
@@ -102,7 +104,11 @@ impl ServerMetadata {
                 ClientAuthentication::None.as_str(),
                 ClientAuthentication::ClientSecretBasic.as_str(),
                 ClientAuthentication::ClientSecretPost.as_str(),
+                ClientAuthentication::PrivateKeyJwt.as_str(),
             ]),
+            token_endpoint_auth_signing_alg_values_supported: texts(
+                &Algorithm::ALL.map(Algorithm::name),
+            ),
             code_flow: None,
         }
     }

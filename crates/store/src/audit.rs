@@ -226,6 +226,8 @@ words! {
         RecordRemoved = "record.removed"
         /// A permission was asked for, and denied.
         AccessDenied = "access.denied"
+        /// An access token counts for nothing before its time.
+        TokenRevoked = "token.revoked"
         /// A signing key was added.
         KeyAdded = "key.added"
         /// A signing key was encrypted that was not before, or with another key than before.

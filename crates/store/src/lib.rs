@@ -46,6 +46,7 @@ mod authorizations;
 )]
 pub mod contract;
 mod grants;
+mod marks;
 mod oauth_clients;
 mod observer;
 mod records;
@@ -62,6 +63,7 @@ pub use authorizations::{
     RedeemCode, StartAuthorization, StoredConsent,
 };
 pub use grants::{Grant, Grants, GrantsOf, NewGrant, Revoked, RotateGrant, StartGrant, Successor};
+pub use marks::{Mark, MarkHash, Marks, Purpose};
 pub use oauth_clients::{
     AddOAuthClient, AddSecret, ClientSecret, MAX_SECRETS, OAuthClients, ReplaceOAuthClient,
 };

@@ -12,7 +12,7 @@ use sessionmint_oauth::{
 };
 
 use crate::{
-    AuditCursor, AuditFilter, AuditRecord, Authorizations, By, Grants, NewSession, NewUser,
+    AuditCursor, AuditFilter, AuditRecord, Authorizations, By, Grants, Marks, NewSession, NewUser,
     OAuthClients, RefreshKeyRow, Refusal, ResealedKey, ResealedRefreshKey, Roles, Session,
     SigningKeyRow, User,
 };
@@ -339,11 +339,21 @@ pub trait Audit: Send + Sync {
 
 /// All of it: what the service is given.
 pub trait Store:
-    Users + Sessions + Clients + OAuthClients + Grants + Authorizations + Roles + Keys + Audit
+    Users + Sessions + Clients + OAuthClients + Grants + Authorizations + Roles + Keys + Audit + Marks
 {
 }
 
-impl<T: Users + Sessions + Clients + OAuthClients + Grants + Authorizations + Roles + Keys + Audit>
-    Store for T
+impl<
+    T: Users
+        + Sessions
+        + Clients
+        + OAuthClients
+        + Grants
+        + Authorizations
+        + Roles
+        + Keys
+        + Audit
+        + Marks,
+> Store for T
 {
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA256,
 };
 use sessionmint_oauth::{
     Algorithm, InvalidKeySet, KeyMaterial, TokenRefusal, UnverifiedToken, VerificationKey,
@@ -32,7 +33,11 @@ impl SignatureKey {
             KeyMaterial::P256(point) => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point),
             KeyMaterial::Ed25519(bytes) => ParsedPublicKey::new(&ED25519, bytes),
             KeyMaterial::Rsa { n, e } => {
-                PublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+                let padding = match key.algorithm {
+                    Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
+                    _ => &RSA_PKCS1_2048_8192_SHA256,
+                };
+                PublicKeyComponents { n, e }.to_parsed_public_key(padding)
             }
         };
         Some(Self {

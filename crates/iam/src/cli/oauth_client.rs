@@ -9,9 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 use sessionmint_iam::config::Partial;
 use sessionmint_iam::random::{self, SystemRandom};
-use sessionmint_oauth::origin::Origin;
 use sessionmint_oauth::{
-    ClientAuthentication, ClientId, ClientKeys, ClientSubject, GrantType, OAuthClient,
+    ClientAuthentication, ClientId, ClientKeys, ClientSubject, GrantType, Issuer, OAuthClient,
     RefreshPolicy, Rotation, SecretId, Timestamp, registration,
 };
 use sessionmint_store::{
@@ -196,9 +195,7 @@ pub(super) async fn add(
 
 /// What holds for a client as a whole.
 pub(super) fn check(settings: &Partial, client: &OAuthClient) -> Result<(), CliError> {
-    let local = settings.issuer.as_ref().is_some_and(|issuer| {
-        Origin::parse(issuer.origin().as_bytes()).is_some_and(Origin::is_local)
-    });
+    let local = settings.issuer.as_ref().is_some_and(Issuer::is_local);
     registration::check(client, local)?;
     Ok(())
 }

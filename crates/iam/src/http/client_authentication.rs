@@ -8,15 +8,20 @@ use std::net::IpAddr;
 use aws_lc_rs::{constant_time, digest};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use sessionmint_oauth::assertion::{AssertionRefusal, UnverifiedAssertion};
 use sessionmint_oauth::client_authentication::{Presented, Unreadable, presented};
 use sessionmint_oauth::error::ErrorCode;
 use sessionmint_oauth::form::Form;
-use sessionmint_oauth::{ClientAuthentication, ClientId, OAuthClient, Timestamp};
-use sessionmint_store::{AuditKind, AuditReason, ClientSecret, StoreError};
+use sessionmint_oauth::{ClientAuthentication, ClientId, OAuthClient, Timestamp, TokenRefusal};
+use sessionmint_store::{
+    AuditKind, AuditReason, By, ClientSecret, Mark, MarkHash, Purpose, StoreError,
+};
 
 use super::client_ip::client_ip_of;
 use super::problem::OUTAGE_RETRY_SECS;
 use crate::App;
+use crate::client_keys::ClientKeysError;
+use crate::keys::parsed_key;
 use crate::login::throttle::RetryAfterSecs;
 use crate::refusals::{About, Refused};
 
@@ -48,6 +53,12 @@ pub(super) enum ClientError {
     OtherWay,
     #[error("the secret is none of the client's")]
     WrongSecret,
+    #[error("the assertion proves nothing: {0}")]
+    Assertion(#[from] AssertionRefusal),
+    #[error("the assertion was used before")]
+    AssertionUsed,
+    #[error("the client's keys are out of reach: {0}")]
+    Keys(#[from] ClientKeysError),
     #[error("this client was refused too often to this network")]
     Throttled { retry_after_secs: u64 },
     #[error(transparent)]
@@ -70,7 +81,13 @@ pub(super) async fn authenticate(
     let (result, client_id) = match read {
         Ok(read) => {
             let id = client_id(&read);
-            (prove(app, &read, id.as_ref(), network, now).await, id)
+            let result = match read {
+                Presented::Assertion { client_id, jwt } => {
+                    signed(app, client_id, jwt, network, now).await
+                }
+                read => prove(app, &read, id.as_ref(), network, now).await,
+            };
+            (result, id)
         }
         Err(error) => (Err(error.into()), None),
     };
@@ -100,7 +117,7 @@ fn client_id(presented: &Presented<'_>) -> Option<ClientId> {
     match presented {
         Presented::Name(id) => id.parse().ok(),
         Presented::Secret { client_id, .. } => client_id.parse().ok(),
-        Presented::Assertion { client_id, .. } => client_id.and_then(|id| id.parse().ok()),
+        Presented::Assertion { jwt, .. } => UnverifiedAssertion::parse(jwt).ok()?.client_id(),
     }
 }
 
@@ -131,9 +148,62 @@ async fn prove(
         app.client_throttle.succeeded(&attempt);
     }
     let registered = client.ok_or(ClientError::Unknown)?;
-    if registered.authentication != presented.way()
-        || registered.authentication == ClientAuthentication::PrivateKeyJwt
-    {
+    enabled(registered, presented.way())
+}
+
+/// RFC 7523 §3. The assertion is used up when all else is right, so that nobody but the client can use one up.
+async fn signed(
+    app: &App,
+    client_id: Option<&str>,
+    jwt: &str,
+    network: IpAddr,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, ClientError> {
+    let assertion = UnverifiedAssertion::parse(jwt).map_err(AssertionRefusal::from)?;
+    let id = assertion.client_id().ok_or(ClientError::Unknown)?;
+    if client_id.is_some_and(|named| named != id.as_str()) {
+        return Err(Unreadable::OtherClient.into());
+    }
+    let registered = app.store.oauth_client(&id).await?;
+    let client = enabled(
+        registered.ok_or(ClientError::Unknown)?,
+        ClientAuthentication::PrivateKeyJwt,
+    )?;
+    let keys = client.registered.keys.as_ref();
+    let (kid, algorithm) = (assertion.kid(), assertion.algorithm());
+    let key = app.client_keys.find(keys, kid, algorithm, now).await?;
+    let key = key.ok_or(AssertionRefusal::Token(TokenRefusal::UnknownKey))?;
+    let parsed = parsed_key(&key).ok_or(AssertionRefusal::Token(TokenRefusal::UnknownKey))?;
+    let used = assertion
+        .verify_with(key.algorithm, |message, signature| {
+            parsed.verify_sig(message, signature).is_ok()
+        })
+        .map_err(AssertionRefusal::from)?
+        .check(&id, app.config.issuer.as_str(), now)?;
+    // No client's id has a zero byte, so no two clients share a text.
+    let text = format!("{id}\0{}", used.jti);
+    let by = By::client(id, now).from(network);
+    let marked = app
+        .store
+        .mark(Purpose::ClientAssertion, sha256(&text), used.until, by);
+    match marked.await? {
+        Mark::First => Ok(client),
+        Mark::Again => Err(ClientError::AssertionUsed),
+    }
+}
+
+fn sha256(text: &str) -> MarkHash {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    let mut hash = MarkHash([0; 32]);
+    hash.0.copy_from_slice(digest.as_ref());
+    hash
+}
+
+fn enabled(
+    registered: OAuthClient,
+    way: ClientAuthentication,
+) -> Result<AuthenticatedClient, ClientError> {
+    if registered.authentication != way {
         return Err(ClientError::OtherWay);
     }
     if registered.disabled_at.is_some() {
@@ -163,6 +233,9 @@ impl ClientError {
             Self::Disabled => "disabled",
             Self::OtherWay => "other_way",
             Self::WrongSecret => "wrong_secret",
+            Self::Assertion(_) => "assertion",
+            Self::AssertionUsed => "assertion_used",
+            Self::Keys(_) => "keys_unavailable",
             Self::Throttled { .. } => "throttled",
             Self::Store(_) => "unavailable",
         }
@@ -170,8 +243,12 @@ impl ClientError {
 
     fn audited(&self) -> Option<AuditReason> {
         match self {
-            Self::Unreadable(_) | Self::Store(_) => None,
-            Self::Unknown | Self::OtherWay | Self::WrongSecret => Some(AuditReason::Rejected),
+            Self::Unreadable(_) | Self::Store(_) | Self::Keys(_) => None,
+            Self::Unknown
+            | Self::OtherWay
+            | Self::WrongSecret
+            | Self::Assertion(_)
+            | Self::AssertionUsed => Some(AuditReason::Rejected),
             Self::Disabled => Some(AuditReason::Disabled),
             Self::Throttled { .. } => Some(AuditReason::Throttled),
         }
@@ -185,7 +262,7 @@ impl ClientRefused {
                 Unreadable::SeveralWays | Unreadable::OtherClient | Unreadable::AssertionType,
             ) => (StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest),
             ClientError::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, ErrorCode::SlowDown),
-            ClientError::Store(_) => (
+            ClientError::Store(_) | ClientError::Keys(_) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 ErrorCode::TemporarilyUnavailable,
             ),
@@ -198,7 +275,7 @@ impl ClientRefused {
     pub(super) fn retry_after_secs(&self) -> Option<u64> {
         match &self.why {
             ClientError::Throttled { retry_after_secs } => Some(*retry_after_secs),
-            ClientError::Store(_) => Some(OUTAGE_RETRY_SECS),
+            ClientError::Store(_) | ClientError::Keys(_) => Some(OUTAGE_RETRY_SECS),
             _ => None,
         }
     }

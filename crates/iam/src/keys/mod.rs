@@ -31,6 +31,7 @@ pub use jwks::Jwks;
 pub use location::{KeyLocation, key_file};
 pub use refresh::RefreshRing;
 pub use reseal::{Reseal, reseal};
+pub(crate) use signing::parsed_key;
 pub use signing::{SigningError, SigningKey};
 
 use crate::config::{Database, KeysConfig};

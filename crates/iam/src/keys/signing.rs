@@ -11,6 +11,7 @@ use aws_lc_rs::rsa::{self, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair,
     Ed25519KeyPair, KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
+    RSA_PSS_2048_8192_SHA256,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,7 +23,7 @@ use jsonwebtoken::jwk::{
 };
 use serde::Serialize;
 use sessionmint_oauth::id_token::{self, IdTokenClaims};
-use sessionmint_oauth::{Algorithm, KeyMaterial, VerificationKeys};
+use sessionmint_oauth::{Algorithm, KeyMaterial, VerificationKey, VerificationKeys};
 use zeroize::Zeroizing;
 
 use super::KeysError;
@@ -192,6 +193,7 @@ fn new_pkcs8(algorithm: Algorithm) -> Option<Zeroizing<Vec<u8>>> {
             let der = rsa::KeyPair::generate(NEW_RSA_KEY).ok()?.as_der().ok()?;
             return Some(Zeroizing::new(der.as_ref().to_vec()));
         }
+        Algorithm::Ps256 => return None,
     };
     Some(Zeroizing::new(document.as_ref().to_vec()))
 }
@@ -206,11 +208,20 @@ fn public_key(jwk: &Jwk) -> Option<ParsedPublicKey> {
     let set = serde_json::json!({ "keys": [jwk] }).to_string();
     let keys = VerificationKeys::parse(set.as_bytes()).ok()?;
     let (_, key) = keys.iter().next()?;
+    parsed_key(key)
+}
+
+/// A public key as it checks signatures; `None` if it is no point of its curve.
+pub(crate) fn parsed_key(key: &VerificationKey) -> Option<ParsedPublicKey> {
     match &key.material {
         KeyMaterial::P256(point) => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point),
         KeyMaterial::Ed25519(bytes) => ParsedPublicKey::new(&ED25519, bytes),
         KeyMaterial::Rsa { n, e } => {
-            PublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+            let padding = match key.algorithm {
+                Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
+                _ => &RSA_PKCS1_2048_8192_SHA256,
+            };
+            PublicKeyComponents { n, e }.to_parsed_public_key(padding)
         }
     }
     .ok()
@@ -252,6 +263,7 @@ impl Pair {
                 }
                 Ok(Self::Rs256(pair))
             }
+            Algorithm::Ps256 => Err("its algorithm is not one that signs here"),
         }
     }
 

@@ -42,6 +42,13 @@ pub(super) async fn purge(app: Arc<App>) {
                 tracing::warn!(%error, "authorization requests could not be removed; the next round tries again");
             }
         }
+        match app.store.purge_marks(now).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "marks of what is over removed"),
+            Err(error) => {
+                tracing::warn!(%error, "marks of what is over could not be removed; the next round tries again");
+            }
+        }
         let before = now.minus_secs(app.config.audit.keep_days.saturating_mul(86_400));
         match app.store.purge_audit(before, MAX_RECORDS).await {
             Ok(0) => {}

@@ -14,10 +14,10 @@ use sessionmint_store::{
     AddClient, AddKey, AddOAuthClient, AddSecret, AddUser, Audit, AuditCursor, AuditFilter,
     AuditReason, AuditRecord, Authorization, Authorizations, By, Change, ChangePassword,
     ClientSecret, Clients, Code, CompleteAuthorization, EndSessions, Ending, Grant, Grants,
-    GrantsOf, Keys, NewGrant, NewSession, NewUser, OAuthClients, RedeemCode, RefreshKeyRow,
-    Refusal, ReplaceClient, ReplaceOAuthClient, ResealedKey, ResealedRefreshKey, RotateGrant,
-    Session, Sessions, SigningKeyRow, StartAuthorization, StartGrant, StartSession, Store,
-    StoreError, StoredConsent, Successor, User, Users,
+    GrantsOf, Keys, Mark, MarkHash, Marks, NewGrant, NewSession, NewUser, OAuthClients, Purpose,
+    RedeemCode, RefreshKeyRow, Refusal, ReplaceClient, ReplaceOAuthClient, ResealedKey,
+    ResealedRefreshKey, RotateGrant, Session, Sessions, SigningKeyRow, StartAuthorization,
+    StartGrant, StartSession, Store, StoreError, StoredConsent, Successor, User, Users,
 };
 
 /// Passes everything on to another store until [`StoreWithOutages::set_down`] or [`StoreWithOutages::set_down_after`].
@@ -339,6 +339,27 @@ impl<S: Store> OAuthClients for StoreWithOutages<S> {
 
     async fn client_secrets(&self, client: &ClientId) -> Result<Vec<ClientSecret>, StoreError> {
         self.inner()?.client_secrets(client).await
+    }
+}
+
+#[async_trait]
+impl<S: Store> Marks for StoreWithOutages<S> {
+    async fn mark(
+        &self,
+        purpose: Purpose,
+        hash: MarkHash,
+        until: Timestamp,
+        by: By,
+    ) -> Result<Mark, StoreError> {
+        self.inner()?.mark(purpose, hash, until, by).await
+    }
+
+    async fn is_marked(&self, purpose: Purpose, hash: MarkHash) -> Result<bool, StoreError> {
+        self.inner()?.is_marked(purpose, hash).await
+    }
+
+    async fn purge_marks(&self, before: Timestamp) -> Result<u32, StoreError> {
+        self.inner()?.purge_marks(before).await
     }
 }
 

@@ -94,7 +94,8 @@ async fn c045_c054_the_metadata_lists_what_is_enabled_and_nothing_else() {
                 "urn:sessionmint:params:oauth:grant-type:session",
                 "client_credentials",
             ],
-            "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"],
         })
     );
     assert_eq!(answer.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), "*");

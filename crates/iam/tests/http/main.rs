@@ -25,6 +25,7 @@ mod logs;
 mod openapi;
 mod outage;
 mod password;
+mod private_key_jwt;
 mod refresh_keys;
 mod rotation;
 mod skew;

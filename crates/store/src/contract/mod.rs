@@ -9,6 +9,7 @@ mod clients;
 mod fixtures;
 mod grants;
 mod keys;
+mod marks;
 mod oauth_clients;
 mod races;
 mod roles;
@@ -125,6 +126,12 @@ cases! { ($)
         c111_a_client_is_disabled_and_enabled
         c111_what_was_granted_to_a_client_ends_with_it
         c151_each_change_of_an_oauth_client_leaves_its_record
+    }
+    marks {
+        c109_of_many_marks_at_once_one_is_first
+        c088_what_is_marked_for_one_purpose_is_not_for_another
+        a_mark_is_kept_until_its_time
+        c151_a_revoked_token_leaves_a_record_and_a_used_assertion_none
     }
     keys {
         a_key_comes_back_as_stored

@@ -50,6 +50,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 9,
         sql: include_str!("migrations/0009_authorizations.sql"),
     },
+    Migration {
+        version: 10,
+        sql: include_str!("migrations/0010_marks.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

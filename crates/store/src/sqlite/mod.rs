@@ -15,6 +15,7 @@ mod file;
 mod grants;
 mod keys;
 mod known_sessions;
+mod marks;
 mod migrate;
 mod oauth_clients;
 mod reader;
