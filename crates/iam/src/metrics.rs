@@ -36,6 +36,8 @@ pub struct Metrics {
     authorizations: Family<OutcomeLabel, Counter>,
     refused_origins: Family<ReasonLabel, Counter>,
     clients: Family<ClientLabels, Counter>,
+    revocations: Family<OutcomeLabel, Counter>,
+    introspections: Family<OutcomeLabel, Counter>,
     access_checks: Family<CheckLabels, Counter>,
     store: StoreMetrics,
     state: StateMetrics,
@@ -169,6 +171,8 @@ impl Metrics {
             authorizations: Family::default(),
             refused_origins: Family::default(),
             clients: Family::default(),
+            revocations: Family::default(),
+            introspections: Family::default(),
             access_checks: Family::default(),
             store,
             state: StateMetrics::default(),
@@ -209,6 +213,16 @@ impl Metrics {
             "client_authentications",
             "Requests of clients of the standard grants by the way that they prove who they are, and outcome",
             self.clients.clone(),
+        );
+        registry.register(
+            "revocations",
+            "Requests of clients to revoke a token, by what it was",
+            self.revocations.clone(),
+        );
+        registry.register(
+            "introspections",
+            "Questions of services whether a token still counts, by outcome",
+            self.introspections.clone(),
         );
         registry.register(
             "access_checks",
@@ -310,6 +324,16 @@ impl Metrics {
             self.token("session", outcome, 0);
         }
         self.token("session", "temporarily_unavailable", 0);
+        for outcome in ["access_token", "refresh_token", "unknown"] {
+            self.revocations
+                .get_or_create(&OutcomeLabel { outcome })
+                .inc_by(0);
+        }
+        for outcome in ["active", "inactive"] {
+            self.introspections
+                .get_or_create(&OutcomeLabel { outcome })
+                .inc_by(0);
+        }
         for way in ClientAuthentication::ALL {
             let (way, outcome) = (way.as_str(), "authenticated");
             self.clients
@@ -399,6 +423,20 @@ impl Metrics {
         self.access_checks
             .get_or_create(&CheckLabels { by, outcome })
             .inc_by(count);
+    }
+
+    /// A client gave a token back.
+    pub(crate) fn revocation(&self, outcome: &'static str) {
+        self.revocations
+            .get_or_create(&OutcomeLabel { outcome })
+            .inc();
+    }
+
+    /// A service asked about a token.
+    pub(crate) fn introspection(&self, outcome: &'static str) {
+        self.introspections
+            .get_or_create(&OutcomeLabel { outcome })
+            .inc();
     }
 
     /// What the store tells of its commands.

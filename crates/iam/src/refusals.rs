@@ -52,6 +52,8 @@ pub(crate) enum About {
     Origin(String),
     /// A permission.
     Permission(Box<Denied>),
+    /// The user on whose behalf the client acts: no refusal, but counted like one, for there may be as many.
+    OnBehalfOf(UserId),
 }
 
 /// A permission that was asked for and denied.
@@ -226,6 +228,12 @@ fn refusal(alike: Alike, tally: Tally) -> Refusal {
             record.session_id = Some(session);
         }
         About::Origin(origin) => record = record.detail("origin", origin),
+        About::OnBehalfOf(user) => {
+            if let Some(client) = &alike.client_id {
+                actor = Actor::Client(client.clone());
+            }
+            record.user_id = Some(user);
+        }
         About::Permission(denied) => {
             actor = Actor::Client(denied.caller);
             if let Subject::User(user) = &denied.subject {

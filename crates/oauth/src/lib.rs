@@ -25,6 +25,7 @@ pub mod client;
 pub mod client_authentication;
 pub mod cookie;
 pub mod error;
+pub mod exchange;
 pub mod form;
 pub mod id;
 pub mod id_token;

@@ -24,6 +24,14 @@ pub struct ServerMetadata {
     pub token_endpoint_auth_methods_supported: Vec<String>,
     /// What a client may sign with to prove who it is.
     pub token_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    /// Where clients give tokens back (RFC 7009).
+    pub revocation_endpoint: String,
+    /// How clients prove who they are there.
+    pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// Where services ask whether a token still counts (RFC 7662).
+    pub introspection_endpoint: String,
+    /// How clients prove who they are there: public ones cannot.
+    pub introspection_endpoint_auth_methods_supported: Vec<String>,
     /// What there is where the authorization code flow is enabled.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub code_flow: Option<CodeFlowMetadata>,
@@ -99,16 +107,20 @@ impl ServerMetadata {
                 session_grant::GRANT_TYPE,
                 session_grant::GRANT_TYPE_URN,
                 GrantType::ClientCredentials.as_str(),
+                GrantType::TokenExchange.as_str(),
             ]),
-            token_endpoint_auth_methods_supported: texts(&[
-                ClientAuthentication::None.as_str(),
-                ClientAuthentication::ClientSecretBasic.as_str(),
-                ClientAuthentication::ClientSecretPost.as_str(),
-                ClientAuthentication::PrivateKeyJwt.as_str(),
-            ]),
+            token_endpoint_auth_methods_supported: names(ClientAuthentication::ALL),
             token_endpoint_auth_signing_alg_values_supported: texts(
                 &Algorithm::ALL.map(Algorithm::name),
             ),
+            revocation_endpoint: format!("{issuer}/oauth/revoke"),
+            revocation_endpoint_auth_methods_supported: names(ClientAuthentication::ALL),
+            introspection_endpoint: format!("{issuer}/oauth/introspect"),
+            introspection_endpoint_auth_methods_supported: ClientAuthentication::ALL
+                .iter()
+                .filter(|way| **way != ClientAuthentication::None)
+                .map(ToString::to_string)
+                .collect(),
             code_flow: None,
         }
     }
@@ -122,6 +134,10 @@ impl ServerMetadata {
         self.code_flow = Some(code_flow);
         self
     }
+}
+
+fn names(ways: &[ClientAuthentication]) -> Vec<String> {
+    ways.iter().map(ToString::to_string).collect()
 }
 
 fn texts(texts: &[&str]) -> Vec<String> {

@@ -226,6 +226,8 @@ words! {
         RecordRemoved = "record.removed"
         /// A permission was asked for, and denied.
         AccessDenied = "access.denied"
+        /// A client got a token to act on behalf of a user.
+        TokenExchanged = "token.exchanged"
         /// An access token counts for nothing before its time.
         TokenRevoked = "token.revoked"
         /// A signing key was added.

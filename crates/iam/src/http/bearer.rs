@@ -15,6 +15,7 @@ use sessionmint_oauth::{
 use sessionmint_store::{By, Session, StoreError};
 
 use super::client_ip::client_ip;
+use super::live::is_revoked;
 use super::problem::Problem;
 use crate::App;
 
@@ -59,6 +60,10 @@ pub(super) enum BearerError {
     OtherSubject(#[from] InvalidId),
     #[error("the client of the token is gone, disabled or another")]
     ClientGone,
+    #[error("the token is a client's that acts on behalf of its user")]
+    OnBehalf,
+    #[error("the token was revoked")]
+    Revoked,
     #[error("the session of the token is over")]
     SessionOver,
     #[error("the token lacks the scope `{0}`")]
@@ -94,6 +99,13 @@ pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, B
     let now = app.clock.now();
     let claims = claims(app, headers, ACCOUNT_SCOPE, now)?;
     let user: UserId = claims.sub.parse()?;
+    // The account is the user's own: what a service may do for them elsewhere, it may not do here.
+    if claims.act.is_some() {
+        return Err(BearerError::OnBehalf);
+    }
+    if is_revoked(app, &claims).await? {
+        return Err(BearerError::Revoked);
+    }
     let policy = app.session_policy();
     let mut sessions = app.store.sessions_of(&user).await?;
     sessions.retain(|session| session.times().remaining_secs(policy, now).is_some());
@@ -124,6 +136,9 @@ pub(super) async fn service_account(
 ) -> Result<ServiceAccount, BearerError> {
     let claims = claims(app, headers, scope, app.clock.now())?;
     let subject: ClientSubject = claims.sub.parse()?;
+    if is_revoked(app, &claims).await? {
+        return Err(BearerError::Revoked);
+    }
     let client = app.store.oauth_client(&claims.client_id).await?;
     match client {
         Some(client) if client.subject == subject && client.disabled_at.is_none() => {
@@ -146,6 +161,9 @@ pub(super) async fn granted(
     let token = bearer::token(fields.map(HeaderValue::as_bytes)).map_err(BearerError::NotSent)?;
     let issuer = app.config.issuer.as_str();
     let claims = app.keys.verify_of_any_audience(token, issuer, now)?;
+    if is_revoked(app, &claims).await? {
+        return Err(BearerError::Revoked);
+    }
     let Some(id) = claims.gid.filter(|_| claims.scope.contains(OPENID)) else {
         return Ok(None);
     };
@@ -174,9 +192,12 @@ impl IntoResponse for BearerError {
                 return Problem::unavailable().into_response();
             }
             Self::NotSent(challenge) => challenge.clone(),
-            Self::Token(_) | Self::OtherSubject(_) | Self::SessionOver | Self::ClientGone => {
-                BearerChallenge::InvalidToken
-            }
+            Self::Token(_)
+            | Self::OtherSubject(_)
+            | Self::OnBehalf
+            | Self::Revoked
+            | Self::SessionOver
+            | Self::ClientGone => BearerChallenge::InvalidToken,
             Self::Scope(scope) => {
                 let needed: Scope = scope.parse().unwrap_or_default();
                 BearerChallenge::InsufficientScope(needed)

@@ -13,11 +13,10 @@ use sessionmint_oauth::client_authentication::{Presented, Unreadable, presented}
 use sessionmint_oauth::error::ErrorCode;
 use sessionmint_oauth::form::Form;
 use sessionmint_oauth::{ClientAuthentication, ClientId, OAuthClient, Timestamp, TokenRefusal};
-use sessionmint_store::{
-    AuditKind, AuditReason, By, ClientSecret, Mark, MarkHash, Purpose, StoreError,
-};
+use sessionmint_store::{AuditKind, AuditReason, By, ClientSecret, Mark, Purpose, StoreError};
 
 use super::client_ip::client_ip_of;
+use super::live::mark_hash;
 use super::problem::OUTAGE_RETRY_SECS;
 use crate::App;
 use crate::client_keys::ClientKeysError;
@@ -185,18 +184,11 @@ async fn signed(
     let by = By::client(id, now).from(network);
     let marked = app
         .store
-        .mark(Purpose::ClientAssertion, sha256(&text), used.until, by);
+        .mark(Purpose::ClientAssertion, mark_hash(&text), used.until, by);
     match marked.await? {
         Mark::First => Ok(client),
         Mark::Again => Err(ClientError::AssertionUsed),
     }
-}
-
-fn sha256(text: &str) -> MarkHash {
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    let mut hash = MarkHash([0; 32]);
-    hash.0.copy_from_slice(digest.as_ref());
-    hash
 }
 
 fn enabled(

@@ -18,6 +18,7 @@ mod discovery;
 mod form_body;
 pub(crate) mod framing;
 mod headers;
+mod live;
 mod login;
 mod logout;
 pub mod openapi;
@@ -25,6 +26,7 @@ mod password;
 mod problem;
 mod sessions;
 mod token;
+mod tokens;
 mod userinfo;
 
 use std::sync::Arc;
@@ -106,6 +108,14 @@ fn routes(app: &Arc<App>) -> Routes {
     let endpoint = |routes, cors| browser_endpoint(app, routes, cors);
     let routes = Routes::new()
         .route(&path("/oauth/token"), endpoint(post(token::mint), cookie))
+        .route(
+            &path("/oauth/revoke"),
+            service_endpoint(post(tokens::revoke)),
+        )
+        .route(
+            &path("/oauth/introspect"),
+            service_endpoint(post(tokens::introspect)),
+        )
         .route(
             &path("/passwordlogin"),
             endpoint(

@@ -6,6 +6,7 @@ mod client_credentials;
 mod issue;
 mod session;
 mod standard;
+mod token_exchange;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use sessionmint_oauth::asked::Beyond;
 use sessionmint_oauth::authorize::CodeRefusal;
 use sessionmint_oauth::error::{ErrorBody, ErrorCode};
+use sessionmint_oauth::exchange;
 use sessionmint_oauth::form::Form;
 use sessionmint_oauth::session_grant::{self, Refusal};
 use sessionmint_oauth::{ClientId, GrantType};
@@ -70,6 +72,8 @@ pub(super) enum TokenError {
     GrantNotAllowed,
     #[error(transparent)]
     Beyond(#[from] Beyond),
+    #[error(transparent)]
+    Exchange(#[from] exchange::Refusal),
     #[error("code is missing")]
     CodeMissing,
     #[error(transparent)]
@@ -177,6 +181,7 @@ impl TokenError {
             Self::GrantMissing | Self::CodeMissing => (bad, ErrorCode::InvalidRequest),
             Self::GrantNotAllowed => (bad, ErrorCode::UnauthorizedClient),
             Self::Beyond(beyond) => (bad, beyond.code()),
+            Self::Exchange(refusal) => (bad, refusal.code()),
             Self::Code(refusal) => (bad, refusal.code()),
             Self::GrantOfOtherClients => (bad, ErrorCode::UnauthorizedClient),
             Self::GrantUnknown => (bad, ErrorCode::UnsupportedGrantType),

@@ -313,7 +313,7 @@ async fn c151_denials_are_audited_and_all_decisions_are_counted() {
     );
     assert_eq!(Subject::User(record.user_id.clone().unwrap()), ada);
     assert_eq!(of(&nobody).attempts, Some(1));
-    service.store.set_down_after(1);
+    service.store.set_down_after(2);
     ask(
         &service,
         &account.token,

@@ -31,3 +31,4 @@ mod rotation;
 mod skew;
 mod support;
 mod token;
+mod tokens;

@@ -4,7 +4,7 @@ use axum::http::request::Parts;
 use sessionmint_oauth::GrantType;
 use sessionmint_oauth::form::Form;
 
-use super::{LogLine, Minted, TokenError, authorization_code, client_credentials};
+use super::{LogLine, Minted, TokenError, authorization_code, client_credentials, token_exchange};
 use crate::App;
 use crate::http::client_authentication::authenticate;
 use crate::http::client_ip::client_ip_of;
@@ -38,7 +38,11 @@ pub(super) async fn grant(
             let network = client_ip_of(parts, &app.config.trusted_proxies);
             authorization_code::grant(app, &client, form, network, now).await?
         }
-        GrantType::AuthorizationCode | GrantType::RefreshToken | GrantType::TokenExchange => {
+        GrantType::TokenExchange => {
+            let network = client_ip_of(parts, &app.config.trusted_proxies);
+            token_exchange::grant(app, &client, form, network, now).await?
+        }
+        GrantType::AuthorizationCode | GrantType::RefreshToken => {
             return Err(TokenError::GrantUnknown);
         }
     };
