@@ -324,6 +324,9 @@ impl Metrics {
             self.token("session", outcome, 0);
         }
         self.token("session", "temporarily_unavailable", 0);
+        for grant in ["client_credentials", "token_exchange"] {
+            self.token(grant, "minted", 0);
+        }
         for outcome in ["access_token", "refresh_token", "unknown"] {
             self.revocations
                 .get_or_create(&OutcomeLabel { outcome })

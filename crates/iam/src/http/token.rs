@@ -286,6 +286,9 @@ impl TokenError {
                 NotAllowed::NoOrigin | NotAllowed::Origin(_) | NotAllowed::OwnOrigin,
             ) => "origin_refused",
             Self::NotAllowed(NotAllowed::NotFetch) => "fetch_refused",
+            Self::Exchange(exchange::Refusal::NotLive) => "subject_not_live",
+            Self::Exchange(exchange::Refusal::NotAUser) => "subject_not_a_user",
+            Self::Exchange(exchange::Refusal::ChainTooLong) => "chain_too_long",
             Self::Throttled { .. }
             | Self::Client(ClientRefused {
                 why: ClientError::Throttled { .. },

@@ -7,10 +7,13 @@ use sessionmint_iam::testing::{
     Answer, ISSUER, ORIGIN, RESOURCE, START, TestService, worker_client,
 };
 use sessionmint_oauth::exchange::ACCESS_TOKEN;
-use sessionmint_oauth::{ClientAuthentication, ClientSubject, GrantType, OAuthClient};
+use sessionmint_oauth::{
+    ClaimsToSign, ClientAuthentication, ClientSubject, GrantClaims, GrantId, GrantType,
+    OAuthClient, RefreshToken, RefreshTokenHash,
+};
 use sessionmint_store::{
-    Actor, Audit as _, AuditFilter, AuditKind, By, Clients as _, OAuthClients as _, Sessions as _,
-    Users as _,
+    Actor, Audit as _, AuditFilter, AuditKind, AuditReason, By, Clients as _, Grants as _,
+    NewGrant, OAuthClients as _, Sessions as _, StartGrant, Users as _,
 };
 
 use crate::support::{PASSWORD, assert_minted, assert_oauth_error, bearer, logout_request};
@@ -379,6 +382,111 @@ async fn c043_a_client_gives_back_its_own_tokens_and_no_others() {
     let records = service.store.audit(&filter, None, 10).await.unwrap();
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].actor, Actor::Client("worker".parse().unwrap()));
+}
+
+/// What ada granted `worker`, with a refresh token of that grant.
+async fn granted(service: &TestService) -> (NewGrant, RefreshToken) {
+    let ada = service.store.user_by_name("ada").await.unwrap().unwrap();
+    let by = By::service(START);
+    service
+        .app
+        .keys
+        .refresh(&*service.app.store, &by)
+        .await
+        .unwrap();
+    let (id, keys) = (
+        GrantId::from_random([3; 16]),
+        service.app.keys.for_refresh_tokens(),
+    );
+    let token = RefreshToken::first(&id, [4; 32], keys.newest(), &*keys).unwrap();
+    let grant = NewGrant {
+        id,
+        client_id: worker_client().client_id,
+        user_id: ada.id,
+        session_id: None,
+        scopes: "notes:read".parse().unwrap(),
+        resources: vec![RESOURCE.to_owned()],
+        auth_time: START,
+        refresh_token: Some(RefreshTokenHash([5; 32])),
+        absolute_end: START.plus_secs(1000),
+        idle_end: START.plus_secs(1000),
+    };
+    let started = service.store.start_grant(grant.clone(), by).await;
+    assert_eq!(started, Ok(StartGrant::Started));
+    (grant, token)
+}
+
+#[tokio::test]
+async fn c043_giving_a_refresh_token_back_ends_its_family() {
+    let (service, _) = service().await;
+    let (grant, token) = granted(&service).await;
+    let cause = async || {
+        let stored = service.store.grant(&grant.id).await.unwrap().unwrap();
+        stored.revoked.map(|end| end.cause)
+    };
+    let text = token.as_str();
+    let other_tag = format!("{}A{}", &text[..60], &text[61..]);
+    revoke(&service, NEXT, text).await;
+    revoke(&service, WORKER, &other_tag).await;
+    assert_eq!(
+        cause().await,
+        None,
+        "neither another client's nor a forged one"
+    );
+    assert_eq!(
+        introspect(&service, WORKER, text).await,
+        inactive(),
+        "no access token"
+    );
+    revoke(&service, WORKER, text).await;
+    assert_eq!(cause().await, Some(AuditReason::GivenBack));
+    revoke(&service, WORKER, text).await;
+}
+
+#[tokio::test]
+async fn c044_a_token_is_inactive_when_its_grant_is_over() {
+    let (service, _) = service().await;
+    let (grant, _) = granted(&service).await;
+    let claims = GrantClaims {
+        common: ClaimsToSign {
+            iss: ISSUER,
+            sub: grant.user_id.as_str(),
+            aud: RESOURCE,
+            exp: START.secs() + 2000,
+            iat: START.secs(),
+            jti: "1",
+            client_id: "worker",
+            sid: None,
+            auth_time: None,
+            scope: "notes:read",
+        },
+        gid: Some(&grant.id),
+        act: None,
+    };
+    let mut token = String::new();
+    service.app.keys.sign(&claims, START, &mut token).unwrap();
+    let told = introspect(&service, NEXT, &token).await;
+    assert_eq!(
+        (&told["active"], &told["gid"]),
+        (&json!(true), &json!(grant.id.as_str()))
+    );
+    service.clock.advance_secs(1000);
+    assert_eq!(
+        introspect(&service, NEXT, &token).await,
+        inactive(),
+        "by the clock"
+    );
+    service.clock.advance_secs(-1000);
+    let by = By::service(START);
+    let revoked = service
+        .store
+        .revoke_grant(&grant.id, AuditReason::Theft, by);
+    revoked.await.unwrap();
+    assert_eq!(
+        introspect(&service, NEXT, &token).await,
+        inactive(),
+        "revoked"
+    );
 }
 
 #[tokio::test]
