@@ -21,6 +21,7 @@ pub mod login;
 pub mod metrics;
 pub mod random;
 mod refusals;
+pub mod renewal;
 pub mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -31,6 +31,7 @@ pub struct Metrics {
     tokens: Family<TokenLabels, Counter>,
     /// The one of `tokens` that nearly every request counts in.
     minted: Counter,
+    refreshes: Family<OutcomeLabel, Counter>,
     sign_ins: Family<OutcomeLabel, Counter>,
     sign_outs: Family<OutcomeLabel, Counter>,
     authorizations: Family<OutcomeLabel, Counter>,
@@ -166,6 +167,7 @@ impl Metrics {
             registry: Registry::with_prefix("sessionmint"),
             tokens,
             minted,
+            refreshes: Family::default(),
             sign_ins: Family::default(),
             sign_outs: Family::default(),
             authorizations: Family::default(),
@@ -188,6 +190,11 @@ impl Metrics {
             "tokens",
             "Answers of the token endpoint by grant and outcome",
             self.tokens.clone(),
+        );
+        registry.register(
+            "refreshes",
+            "Uses of refresh tokens by what became of them",
+            self.refreshes.clone(),
         );
         registry.register(
             "sign_ins",
@@ -343,6 +350,17 @@ impl Metrics {
                 .get_or_create(&ClientLabels { way, outcome })
                 .inc_by(0);
         }
+        for outcome in [
+            "rotated",
+            "replayed",
+            "revoked_late",
+            "revoked_lost_response",
+            "revoked_theft",
+        ] {
+            self.refreshes
+                .get_or_create(&OutcomeLabel { outcome })
+                .inc_by(0);
+        }
         for outcome in ["signed_in", "rejected", "throttled", "busy", "unavailable"] {
             self.sign_ins
                 .get_or_create(&OutcomeLabel { outcome })
@@ -382,6 +400,13 @@ impl Metrics {
         } else {
             self.token(grant, outcome, 1);
         }
+    }
+
+    /// A refresh token was used by a client that proved who it is.
+    pub(crate) fn refresh(&self, outcome: &'static str) {
+        self.refreshes
+            .get_or_create(&OutcomeLabel { outcome })
+            .inc();
     }
 
     /// Somebody tried to sign in.

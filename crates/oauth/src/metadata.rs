@@ -107,6 +107,7 @@ impl ServerMetadata {
                 session_grant::GRANT_TYPE,
                 session_grant::GRANT_TYPE_URN,
                 GrantType::ClientCredentials.as_str(),
+                GrantType::RefreshToken.as_str(),
                 GrantType::TokenExchange.as_str(),
             ]),
             token_endpoint_auth_methods_supported: names(ClientAuthentication::ALL),

@@ -389,6 +389,14 @@ mod tests {
                 Revoke(Cause::Theft),
             ),
             (
+                "a use opens no window anew",
+                &touched,
+                token(4),
+                always,
+                DAY + 5,
+                Revoke(Cause::Theft),
+            ),
+            (
                 "the grandparent, always",
                 &family(),
                 token(3),

@@ -1,8 +1,8 @@
-//! `cargo xtask mutants`: whether the tests of the renewal machine notice when it is broken.
+//! `cargo xtask mutants`: whether the tests notice when the renewal machine or the rotation of refresh tokens is broken.
 //!
-//! Two kinds of breakage are tried on a copy of the crate: mistakes that somebody could make, each with a name, and all that
-//! cargo-mutants thinks of. crates/renewal/mutants.toml has the first, and the few of the second that change no behaviour,
-//! each with its reason. It takes a quarter of an hour, so it is not part of the test command.
+//! Two kinds of breakage are tried on a copy of the crates: mistakes that somebody could make, each with a name, and, of the
+//! renewal machine, all that cargo-mutants thinks of. The lists have the first, and the few of the second that change no
+//! behaviour, each with its reason. It takes a quarter of an hour, so it is not part of the test command.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,42 @@ use serde::Deserialize;
 
 use crate::sh;
 
+/// What is broken: a folder, the crates that its tests need, its list, and the tests that must notice.
+struct Subject {
+    name: &'static str,
+    crates: &'static [&'static str],
+    list: &'static str,
+    tests: &'static [&'static [&'static str]],
+}
+
 const CRATE: &str = "crates/renewal";
-const LIST: &str = "crates/renewal/mutants.toml";
+
+/// The machine in the browser.
+const RENEWAL: Subject = Subject {
+    name: "renewal",
+    crates: &[CRATE],
+    list: "crates/renewal/mutants.toml",
+    tests: &[&["--workspace"]],
+};
+
+/// Refresh tokens: what is decided, and the compare-and-swap.
+const REFRESH: Subject = Subject {
+    name: "refresh",
+    crates: &["crates/oauth", "crates/store"],
+    list: "crates/oauth/mutants.toml",
+    tests: &[
+        &["--package", "sessionmint-oauth", "--lib", "rotation"],
+        &["--package", "sessionmint-oauth", "--test", "family"],
+        &[
+            "--package",
+            "sessionmint-store",
+            "--test",
+            "sqlite_contract",
+            "c09",
+        ],
+    ],
+};
+
 const REPORT: &str = "crates/renewal/MUTATION.md";
 const TOOL_VERSION: &str = "27.1.0";
 /// Schedules a property test, and the seed of all: a mutant should be caught every time or never.
@@ -28,6 +62,9 @@ pub(crate) struct Options {
     /// Only the mistakes that have a name
     #[arg(long)]
     named: bool,
+    /// Only those of `renewal` or `refresh`
+    #[arg(long, value_parser = [RENEWAL.name, REFRESH.name], conflicts_with = "publish")]
+    of: Option<String>,
     /// Write crates/renewal/MUTATION.md when done
     #[arg(long, conflicts_with = "named")]
     publish: bool,
@@ -46,7 +83,7 @@ struct List {
 #[serde(deny_unknown_fields)]
 struct Named {
     name: String,
-    /// Below the crate's folder.
+    /// Below the crate's folder, or below `crates`.
     file: String,
     /// Text that is there once …
     old: String,
@@ -83,47 +120,85 @@ struct Score {
 
 /// `cargo xtask mutants`.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let list: List = toml::from_str(&std::fs::read_to_string(sh::root().join(LIST))?)
-        .with_context(|| LIST.to_owned())?;
-    let tree = copy()?;
-    sh::step("the tests as they are");
-    ensure!(passes(&tree)?, "the tests fail without any mutant");
     let mut problems = Vec::new();
-    for named in &list.named {
-        sh::step(&named.name);
-        if let Some(problem) = named.tried(&tree)? {
-            problems.push(format!("{}: {problem}", named.name));
-        }
-    }
-    if !options.named {
-        let (score, survivors) = all(&tree)?;
-        problems.extend(unexplained(&list.equivalent, &survivors));
-        let text = report(&list, &score);
-        println!("{text}");
-        if options.publish {
-            std::fs::write(sh::root().join(REPORT), text)?;
+    for subject in [&RENEWAL, &REFRESH] {
+        if options
+            .of
+            .as_deref()
+            .is_none_or(|only| only == subject.name)
+        {
+            subject.run(options, &mut problems)?;
         }
     }
     if !problems.is_empty() {
-        bail!(
-            "not noticed, or not as {LIST} says:\n{}",
-            problems.join("\n")
-        );
+        bail!("not noticed, or not as listed:\n{}", problems.join("\n"));
     }
     sh::step("every mutant is caught or explained");
     Ok(())
 }
 
-/// The crate in a workspace of its own, which may be broken.
-fn copy() -> Result<PathBuf> {
-    let tree = folder().join("tree");
-    if tree.exists() {
-        std::fs::remove_dir_all(&tree)?;
+impl Subject {
+    fn run(&self, options: &Options, problems: &mut Vec<String>) -> Result<()> {
+        let list: List = toml::from_str(&std::fs::read_to_string(sh::root().join(self.list))?)
+            .with_context(|| self.list.to_owned())?;
+        let tree = self.copy()?;
+        sh::step(&format!("the tests of {} as they are", self.name));
+        ensure!(self.passes(&tree)?, "the tests fail without any mutant");
+        for named in &list.named {
+            sh::step(&named.name);
+            if let Some(problem) = named.tried(self, &tree)? {
+                problems.push(format!("{}: {problem}", named.name));
+            }
+        }
+        if !options.named && self.name == RENEWAL.name {
+            let (score, survivors) = all(&tree)?;
+            problems.extend(unexplained(&list.equivalent, &survivors));
+            let text = report(&list, &score);
+            println!("{text}");
+            if options.publish {
+                std::fs::write(sh::root().join(REPORT), text)?;
+            }
+        }
+        Ok(())
     }
-    for part in ["Cargo.toml", "Cargo.lock", CRATE] {
-        copy_all(&sh::root().join(part), &tree.join(part))?;
+
+    /// The crates in a workspace of their own, which may be broken.
+    fn copy(&self) -> Result<PathBuf> {
+        let tree = folder().join(self.name);
+        if tree.exists() {
+            std::fs::remove_dir_all(&tree)?;
+        }
+        for part in ["Cargo.toml", "Cargo.lock"].iter().chain(self.crates) {
+            copy_all(&sh::root().join(part), &tree.join(part))?;
+        }
+        Ok(tree)
     }
-    Ok(tree)
+
+    /// The folder that the names of files are below.
+    fn base(&self) -> &'static str {
+        match self.crates {
+            [alone] => alone,
+            _ => "crates",
+        }
+    }
+
+    fn passes(&self, tree: &Path) -> Result<bool> {
+        for tests in self.tests {
+            let mut build = cargo(tree, ["test", "--quiet", "--no-run"]);
+            let built = sh::output(build.args(*tests))?;
+            if !built.status.success() {
+                bail!(
+                    "it does not compile:\n{}",
+                    String::from_utf8_lossy(&built.stderr)
+                );
+            }
+            let mut test = cargo(tree, ["test", "--quiet"]);
+            if !sh::output(test.args(*tests))?.status.success() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 fn folder() -> PathBuf {
@@ -155,23 +230,10 @@ fn cargo<const N: usize>(tree: &Path, args: [&str; N]) -> Command {
     cargo
 }
 
-fn passes(tree: &Path) -> Result<bool> {
-    let built = sh::output(&mut cargo(tree, ["test", "--quiet", "--no-run"]))?;
-    if !built.status.success() {
-        bail!(
-            "it does not compile:\n{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
-    }
-    Ok(sh::output(&mut cargo(tree, ["test", "--quiet"]))?
-        .status
-        .success())
-}
-
 impl Named {
     /// What is wrong with this mutant, if it is not caught.
-    fn tried(&self, tree: &Path) -> Result<Option<String>> {
-        let path = tree.join(CRATE).join(&self.file);
+    fn tried(&self, subject: &Subject, tree: &Path) -> Result<Option<String>> {
+        let path = tree.join(subject.base()).join(&self.file);
         let original = std::fs::read_to_string(&path)?;
         let places = original.matches(&self.old).count();
         if places != 1 {
@@ -181,7 +243,7 @@ impl Named {
             )));
         }
         std::fs::write(&path, original.replace(&self.old, &self.new))?;
-        let passed = passes(tree).with_context(|| self.name.clone());
+        let passed = subject.passes(tree).with_context(|| self.name.clone());
         std::fs::write(&path, original)?;
         Ok(passed?.then(|| "no test notices".to_owned()))
     }

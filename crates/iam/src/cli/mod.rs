@@ -8,6 +8,7 @@ mod client;
 mod client_edit;
 mod config;
 mod dev;
+mod grant;
 mod group;
 mod health;
 mod import;
@@ -100,6 +101,9 @@ enum Command {
     /// Permissions: check whether somebody has one, and why
     #[command(subcommand)]
     Access(access::Access),
+    /// What users allowed clients: list, end
+    #[command(subcommand)]
+    Grant(grant::Grant),
     /// Signing keys: list, rotate, change the key that encrypts them
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -152,6 +156,7 @@ pub(super) fn run() -> ExitCode {
         Command::User(user) => user.run(&common),
         Command::Client(client) => client.run(&common),
         Command::Session(session) => session.run(&common),
+        Command::Grant(grant) => grant.run(&common),
         Command::Keys(keys) => keys.run(&common),
         Command::Audit(audit) => audit.run(&common),
         Command::Backup(backup) => backup.run(&common),

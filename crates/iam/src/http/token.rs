@@ -4,6 +4,7 @@
 mod authorization_code;
 mod client_credentials;
 mod issue;
+mod refresh_token;
 mod session;
 mod standard;
 mod token_exchange;
@@ -34,6 +35,7 @@ use crate::App;
 use crate::keys::SigningError;
 use crate::random::RandomError;
 use crate::refusals::{About, Refused};
+use crate::renewal::{NotRenewed, Renewed};
 pub(super) use issue::{AccessToken, TokenAnswer, issue};
 
 /// Grants of OAuth that exist, but that no browser client may use.
@@ -74,10 +76,12 @@ pub(super) enum TokenError {
     Beyond(#[from] Beyond),
     #[error(transparent)]
     Exchange(#[from] exchange::Refusal),
-    #[error("code is missing")]
-    CodeMissing,
+    #[error("{0} is missing")]
+    Missing(&'static str),
     #[error(transparent)]
     Code(#[from] CodeRefusal),
+    #[error(transparent)]
+    Renewal(NotRenewed),
     #[error("too many tokens for this session")]
     Throttled { retry_after_secs: u64 },
     #[error(transparent)]
@@ -93,6 +97,7 @@ struct LogLine {
     grant: &'static str,
     client_id: Option<ClientId>,
     session: Option<Arc<Session>>,
+    renewed: Option<Renewed>,
 }
 
 /// The handler: carries out, logs once, answers.
@@ -105,6 +110,7 @@ pub(super) async fn mint(
         grant: "session",
         client_id: caller.client_id().cloned(),
         session: None,
+        renewed: None,
     };
     let result = grant(&app, &caller, request, &mut line).await;
     line.write(&result);
@@ -166,7 +172,8 @@ impl TokenError {
             Self::NotAllowed(NotAllowed::Unavailable)
             | Self::Store(_)
             | Self::Random(_)
-            | Self::Signing(_) => (
+            | Self::Signing(_)
+            | Self::Renewal(NotRenewed::Keys(_) | NotRenewed::NoKey(_)) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 ErrorCode::TemporarilyUnavailable,
             ),
@@ -178,7 +185,8 @@ impl TokenError {
             ) => (StatusCode::FORBIDDEN, ErrorCode::AccessDenied),
             Self::Form(error) => error.status_and_code(),
             Self::Client(refused) => refused.status_and_code(),
-            Self::GrantMissing | Self::CodeMissing => (bad, ErrorCode::InvalidRequest),
+            Self::GrantMissing | Self::Missing(_) => (bad, ErrorCode::InvalidRequest),
+            Self::Renewal(_) => (bad, ErrorCode::InvalidGrant),
             Self::GrantNotAllowed => (bad, ErrorCode::UnauthorizedClient),
             Self::Beyond(beyond) => (bad, beyond.code()),
             Self::Exchange(refusal) => (bad, refusal.code()),
@@ -200,6 +208,8 @@ impl TokenError {
             | ErrorCode::TemporarilyUnavailable
             | ErrorCode::InvalidClient
             | ErrorCode::AccessDenied => ErrorBody::new(code),
+            // Whose token it was, and what became of it, is nobody's business who has to ask.
+            ErrorCode::InvalidGrant if matches!(self, Self::Renewal(_)) => ErrorBody::new(code),
             _ => ErrorBody::new(code).describe(self.to_string()),
         }
     }
@@ -249,7 +259,10 @@ impl LogLine {
         let grant = display(self.grant);
         let outcome = display(outcome(result));
         let client_id = self.client_id.as_ref().map(display);
-        let sid = self.session.as_ref().map(|session| display(&session.id));
+        let grant_of = self.renewed.as_ref().map(|renewed| &renewed.grant);
+        let of_grant = grant_of.and_then(|grant| grant.session_id.as_ref());
+        let own = self.session.as_ref().map(|session| &session.id);
+        let sid = own.or(of_grant).map(display);
         let error = match result {
             Ok(minted) => {
                 tracing::info!(
@@ -257,6 +270,8 @@ impl LogLine {
                     outcome,
                     client_id,
                     sid,
+                    gid = grant_of.map(|grant| display(&grant.id)),
+                    refresh = self.renewed.as_ref().map(|renewed| renewed.how),
                     expires_in_secs = minted.expires_in,
                     "token"
                 );
@@ -266,7 +281,10 @@ impl LogLine {
         };
         let (status, _) = error.status_and_code();
         match error {
-            TokenError::NotAllowed(_) | TokenError::Throttled { .. } | TokenError::Client(_)
+            TokenError::NotAllowed(_)
+            | TokenError::Throttled { .. }
+            | TokenError::Client(_)
+            | TokenError::Renewal(NotRenewed::Revoked(_))
                 if status != StatusCode::SERVICE_UNAVAILABLE =>
             {
                 tracing::warn!(grant, outcome, client_id, sid, cause = %error, "token");

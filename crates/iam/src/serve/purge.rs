@@ -1,4 +1,4 @@
-//! Removes dead sessions and old records of the audit trail from the store now and then. Dead sessions are refused anyway;
+//! Removes dead sessions, ended grants and old records of the audit trail from the store now and then. Dead sessions are refused anyway;
 //! this is about space.
 
 use std::sync::Arc;
@@ -47,6 +47,13 @@ pub(super) async fn purge(app: Arc<App>) {
             Ok(removed) => tracing::debug!(removed, "marks of what is over removed"),
             Err(error) => {
                 tracing::warn!(%error, "marks of what is over could not be removed; the next round tries again");
+            }
+        }
+        match app.store.purge_grants(now).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "grants removed whose end has passed"),
+            Err(error) => {
+                tracing::warn!(%error, "old grants could not be removed; the next round tries again");
             }
         }
         let before = now.minus_secs(app.config.audit.keep_days.saturating_mul(86_400));

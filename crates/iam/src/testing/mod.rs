@@ -32,13 +32,14 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use sessionmint_oauth::cookie::SESSION_COOKIE;
+use sessionmint_oauth::rotation::idle_end;
 use sessionmint_oauth::{
-    BrowserClient, ClientAuthentication, ClientId, ClientSubject, GrantType, OAuthClient,
-    RefreshPolicy, Scope, SecretId, Timestamp, UserId,
+    BrowserClient, ClientAuthentication, ClientId, ClientSubject, GrantId, GrantType, OAuthClient,
+    RefreshPolicy, RefreshToken, Scope, SecretId, SessionId, Timestamp, UserId,
 };
 use sessionmint_store::{
-    AddOAuthClient, AddSecret, By, ClientSecret, Clients as _, NewUser, OAuthClients as _,
-    SqliteStore, Store, Users as _,
+    AddOAuthClient, AddSecret, By, ClientSecret, Clients as _, Grants as _, NewGrant, NewUser,
+    OAuthClients as _, SqliteStore, StartGrant, Store, Users as _,
 };
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -148,6 +149,35 @@ impl TestService {
         }
     }
 
+    /// Starts a grant of all that the client may have, as the end of the code flow does; its first refresh token. It outlives
+    /// sign-out unless it hangs on a session.
+    pub async fn start_grant(
+        &self,
+        client: &OAuthClient,
+        user: &UserId,
+        session: Option<SessionId>,
+    ) -> RefreshToken {
+        let now = self.clock.now();
+        let id = GrantId::from_random(crate::random::bytes(&*self.random).unwrap());
+        let token = crate::renewal::first(&self.app, &id).unwrap();
+        let absolute_end = now.plus_secs(client.refresh.absolute_secs);
+        let grant = NewGrant {
+            id,
+            client_id: client.client_id.clone(),
+            user_id: user.clone(),
+            session_id: session,
+            scopes: client.scopes.clone(),
+            resources: client.resources.clone(),
+            auth_time: now,
+            refresh_token: Some(crate::renewal::hash(&token)),
+            absolute_end,
+            idle_end: idle_end(client.refresh, absolute_end, now),
+        };
+        let started = self.store.start_grant(grant, By::service(now)).await;
+        assert_eq!(started.unwrap(), StartGrant::Started);
+        token
+    }
+
     /// Gives a client one more secret.
     pub async fn add_secret(&self, client: &ClientId, secret: &str) -> SecretId {
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, secret.as_bytes());
@@ -164,6 +194,17 @@ impl TestService {
 
     /// Sends a form as a client does that is no page, with these credentials in the header.
     pub async fn form(&self, path: &str, basic: Option<(&str, &str)>, body: &str) -> Answer {
+        self.form_to(self.router(), path, basic, body).await
+    }
+
+    /// The same to the endpoints of another instance.
+    pub async fn form_to(
+        &self,
+        router: Router,
+        path: &str,
+        basic: Option<(&str, &str)>,
+        body: &str,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(format!("/iam{path}"))
@@ -175,7 +216,7 @@ impl TestService {
                 format!("Basic {}", STANDARD.encode(pair)),
             );
         }
-        self.send(request.body(body.to_owned().into()).unwrap())
+        self.send_to(router, request.body(body.to_owned().into()).unwrap())
             .await
     }
 
@@ -218,8 +259,12 @@ impl TestService {
 
     /// Sends a request and reads the answer, which must be one that the OpenAPI document has.
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        self.send_to(self.router(), request).await
+    }
+
+    async fn send_to(&self, router: Router, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.router().oneshot(request).await.unwrap();
+        let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let answer = Answer {
             status: parts.status,
@@ -325,6 +370,19 @@ pub fn worker_client() -> OAuthClient {
         refresh: RefreshPolicy::default(),
         trusted: false,
         disabled_at: None,
+    }
+}
+
+/// A server-side app of the code flow, with a secret in the header, whose refresh tokens live like that.
+pub fn server_client(refresh: RefreshPolicy) -> OAuthClient {
+    OAuthClient {
+        client_id: "server".parse().unwrap(),
+        subject: ClientSubject::from_random([8; 16]),
+        name: "The server".to_owned(),
+        grants: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        redirect_uris: vec!["https://server.example.com/callback".to_owned()],
+        refresh,
+        ..worker_client()
     }
 }
 

@@ -10,6 +10,7 @@ mod client;
 #[cfg(unix)]
 mod encryption_key;
 mod general;
+mod grant;
 mod keys;
 #[path = "../ops_support/mod.rs"]
 mod ops_support;

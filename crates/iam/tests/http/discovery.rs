@@ -92,7 +92,9 @@ async fn c045_c054_the_metadata_lists_what_is_enabled_and_nothing_else() {
             "grant_types_supported": [
                 "session",
                 "urn:sessionmint:params:oauth:grant-type:session",
-                "client_credentials", "urn:ietf:params:oauth:grant-type:token-exchange"
+                "client_credentials",
+                "refresh_token",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
             ],
             "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
             "token_endpoint_auth_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519", "RS256", "PS256"],

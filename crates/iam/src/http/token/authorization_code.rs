@@ -7,6 +7,7 @@ use sessionmint_oauth::authorize::{
 };
 use sessionmint_oauth::form::Form;
 use sessionmint_oauth::id_token::{self, IdTokenClaims};
+use sessionmint_oauth::rotation;
 use sessionmint_oauth::{
     AuthorizationCode, CodeHash, GrantId, GrantType, OAuthClient, Timestamp, pkce,
 };
@@ -16,7 +17,7 @@ use super::{AccessToken, TokenAnswer, TokenError, issue};
 use crate::App;
 use crate::http::authorize::{code_hash, sha256};
 use crate::http::client_authentication::AuthenticatedClient;
-use crate::random;
+use crate::{random, renewal};
 
 pub(super) async fn grant(
     app: &App,
@@ -26,7 +27,7 @@ pub(super) async fn grant(
     now: Timestamp,
 ) -> Result<TokenAnswer, TokenError> {
     let client = &client.registered;
-    let presented = form.get("code").ok_or(TokenError::CodeMissing)?;
+    let presented = form.get("code").ok_or(TokenError::Missing("code"))?;
     let hash = AuthorizationCode::parse(presented).map(|code| code_hash(&code));
     let hash = hash.ok_or(CodeRefusal::Unknown)?;
     let by = By::client(client.client_id.clone(), now).from(network);
@@ -104,7 +105,21 @@ async fn spend(
     };
     let id = GrantId::from_random(random::bytes(&*app.random)?);
     let session_id = (!offline).then(|| code.session_id.clone());
-    let over = now.plus_secs(lifetime);
+    let access_over = now.plus_secs(lifetime);
+    let refresh_token = if client.may(GrantType::RefreshToken) {
+        Some(renewal::first(app, &id)?)
+    } else {
+        None
+    };
+    // A grant that cannot be renewed is over with its access token.
+    let (absolute_end, idle_end) = match &refresh_token {
+        None => (access_over, access_over),
+        Some(_) => {
+            let end = code.auth_time.plus_secs(client.refresh.absolute_secs);
+            let end = end.max(access_over);
+            (end, rotation::idle_end(client.refresh, end, now))
+        }
+    };
     let new = NewGrant {
         id: id.clone(),
         client_id: client.client_id.clone(),
@@ -113,9 +128,9 @@ async fn spend(
         scopes: code.scopes.clone(),
         resources: code.request.resources.clone(),
         auth_time: code.auth_time,
-        refresh_token: None,
-        absolute_end: over,
-        idle_end: over,
+        refresh_token: refresh_token.as_ref().map(renewal::hash),
+        absolute_end,
+        idle_end,
     };
     match app.store.redeem_code(hash, new, by.clone()).await? {
         RedeemCode::Redeemed => {}
@@ -134,6 +149,7 @@ async fn spend(
     };
     let answer = issue(app, client, &token, now)?;
     Ok(Some(TokenAnswer {
+        refresh_token: refresh_token.map(|token| token.as_str().to_owned()),
         id_token: if code.scopes.contains(OPENID) {
             Some(id_token(app, client, code, now)?)
         } else {

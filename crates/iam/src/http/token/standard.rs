@@ -4,7 +4,10 @@ use axum::http::request::Parts;
 use sessionmint_oauth::GrantType;
 use sessionmint_oauth::form::Form;
 
-use super::{LogLine, Minted, TokenError, authorization_code, client_credentials, token_exchange};
+use super::{
+    LogLine, Minted, TokenError, authorization_code, client_credentials, refresh_token,
+    token_exchange,
+};
 use crate::App;
 use crate::http::client_authentication::authenticate;
 use crate::http::client_ip::client_ip_of;
@@ -42,7 +45,10 @@ pub(super) async fn grant(
             let network = client_ip_of(parts, &app.config.trusted_proxies);
             token_exchange::grant(app, &client, form, network, now).await?
         }
-        GrantType::AuthorizationCode | GrantType::RefreshToken => {
+        GrantType::RefreshToken => {
+            refresh_token::grant(app, parts, &client, form, now, line).await?
+        }
+        GrantType::AuthorizationCode => {
             return Err(TokenError::GrantUnknown);
         }
     };

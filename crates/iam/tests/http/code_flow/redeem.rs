@@ -2,7 +2,7 @@
 
 use axum::http::header;
 use sessionmint_iam::testing::ORIGIN;
-use sessionmint_store::{AuditReason, Grants as _, GrantsOf, Sessions as _};
+use sessionmint_store::{AuditReason, By, EndSessions, Grants as _, GrantsOf, Sessions as _};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -17,7 +17,8 @@ async fn a_code_becomes_a_token_of_the_user_for_the_client() {
         (&json!("Bearer"), &json!(300))
     );
     assert_eq!(tokens["scope"], "notes:read openid");
-    assert!(tokens.get("refresh_token").is_none());
+    let refresh_token = tokens["refresh_token"].as_str().unwrap();
+    assert!(refresh_token.starts_with("smr_"));
     let (header, claims) = decode(tokens["access_token"].as_str().unwrap());
     assert_eq!(header["typ"], "at+jwt");
     assert_eq!(
@@ -38,6 +39,37 @@ async fn a_code_becomes_a_token_of_the_user_for_the_client() {
         .await
         .unwrap();
     assert_eq!(claims["gid"], json!(grants[0].id));
+}
+
+/// A use of the refresh token by the client `app`.
+async fn renew(flow: &Flow, tokens: &Value) -> Answer {
+    let token = tokens["refresh_token"].as_str().unwrap();
+    let mut request = redeem_request(Some("app"), "", "");
+    *request.body_mut() = format!("grant_type=refresh_token&refresh_token={token}").into();
+    flow.service.send(request).await
+}
+
+#[tokio::test]
+async fn c102_with_offline_access_the_grant_outlives_the_session_and_else_not() {
+    let flow = Flow::start().await;
+    let offline = flow.tokens("scope=openid+offline_access+notes:read").await;
+    let online = flow.tokens("scope=openid+notes:read").await;
+    flow.service.clock.advance_secs(600);
+    let renewed = renew(&flow, &online).await;
+    assert_eq!(renewed.status, 200, "{renewed:?}");
+    assert_eq!(renewed.json()["scope"], "notes:read openid");
+    let by = By::service(flow.service.clock.now());
+    let ended = flow
+        .service
+        .store
+        .end_sessions_of(&flow.ada, EndSessions::All, by)
+        .await;
+    assert!(ended.unwrap() >= 1);
+    assert_oauth_error(&renew(&flow, &renewed.json()).await, 400, "invalid_grant");
+    let renewed = renew(&flow, &offline).await;
+    assert_eq!(renewed.status, 200, "{renewed:?}");
+    flow.service.clock.advance_secs(80 * 86_400);
+    assert_oauth_error(&renew(&flow, &renewed.json()).await, 400, "invalid_grant");
 }
 
 #[tokio::test]

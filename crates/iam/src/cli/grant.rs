@@ -1,0 +1,179 @@
+//! `sessionmint grant …`.
+
+use std::collections::HashMap;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use sessionmint_iam::logging::Printable;
+use sessionmint_iam::{Clock as _, SystemClock};
+use sessionmint_oauth::{ClientId, GrantId, Timestamp, UserId};
+use sessionmint_store::{AuditReason, Change, Grant as Record, Grants as _, GrantsOf, SqliteStore};
+
+use super::by::by;
+use super::store::{Missing, block_on, open};
+use super::{CliError, Common, output, user};
+
+#[derive(Subcommand)]
+pub(super) enum Grant {
+    /// List what users allowed clients, newest first; no token is ever shown
+    List(List),
+    /// End one grant, or all of a user or to a client
+    #[command(after_help = "\
+Examples:
+  sessionmint grant revoke grt_4Rk1… --config sessionmint.toml
+  sessionmint grant revoke --user alice --config sessionmint.toml
+  sessionmint grant revoke --client reports --config sessionmint.toml
+
+Its refresh token counts for nothing any more. Services accept the access tokens in circulation for minutes at most.")]
+    Revoke(Revoke),
+}
+
+#[derive(Args)]
+#[group(multiple = false)]
+struct Whose {
+    /// Only of this user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Only to this client
+    #[arg(long, value_name = "ID")]
+    client: Option<ClientId>,
+}
+
+#[derive(Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    whose: Whose,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct Revoke {
+    /// The grant's id, as `grant list` shows it
+    id: Option<GrantId>,
+    /// All of this user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// All to this client
+    #[arg(long, value_name = "ID")]
+    client: Option<ClientId>,
+}
+
+impl Whose {
+    async fn find(self, store: &SqliteStore) -> Result<GrantsOf, CliError> {
+        Ok(match (self.user, self.client) {
+            (Some(name), _) => GrantsOf::User(user::find(store, &name).await?.id),
+            (None, Some(id)) => GrantsOf::Client(id),
+            (None, None) => GrantsOf::Everybody,
+        })
+    }
+}
+
+impl Grant {
+    pub(super) fn run(self, common: &Common) -> Result<(), CliError> {
+        let (_, store) = open(common, Missing::Refuse)?;
+        block_on(async {
+            match self {
+                Self::List(list) => list.run(&store).await,
+                Self::Revoke(revoke) => revoke.run(&store).await,
+            }
+        })
+    }
+}
+
+impl Revoke {
+    async fn run(self, store: &SqliteStore) -> Result<(), CliError> {
+        if let Some(id) = self.id {
+            let revoked = store.revoke_grant(&id, AuditReason::Requested, by());
+            return match revoked.await? {
+                Change::Done => output::line(&format!("ended grant {id}")),
+                Change::NotFound => {
+                    Err(format!("there is no grant {id}, or it was ended already").into())
+                }
+            };
+        }
+        let whose = Whose {
+            user: self.user,
+            client: self.client,
+        };
+        let of = whose.find(store).await?;
+        let ended = store.revoke_grants(&of, AuditReason::Requested, by());
+        let ended = usize::try_from(ended.await?)?;
+        output::line(&format!("ended {}", output::counted(ended, "grant")))
+    }
+}
+
+impl List {
+    async fn run(self, store: &SqliteStore) -> Result<(), CliError> {
+        let of = self.whose.find(store).await?;
+        let grants = store.grants(&of).await?;
+        let names: HashMap<UserId, String> = user::all(store)
+            .await?
+            .into_iter()
+            .map(|user| (user.id, user.username))
+            .collect();
+        let now = SystemClock.now();
+        if self.json {
+            let grants: Vec<_> = grants
+                .iter()
+                .map(|grant| as_json(grant, names.get(&grant.user_id), now))
+                .collect();
+            return output::json(&grants.into());
+        }
+        let rows: Vec<_> = grants
+            .iter()
+            .map(|grant| {
+                let name = names.get(&grant.user_id).map_or("", String::as_str);
+                [
+                    grant.id.to_string(),
+                    Printable(name).to_string(),
+                    grant.client_id.to_string(),
+                    grant.scopes.to_string(),
+                    output::time(grant.created_at),
+                    output::time(grant.rotated_at),
+                    output::time(grant.absolute_end),
+                    state(grant, now).to_owned(),
+                ]
+            })
+            .collect();
+        output::table(
+            [
+                "ID", "USER", "CLIENT", "SCOPE", "CREATED", "RENEWED", "ENDS", "STATE",
+            ],
+            &rows,
+        )
+    }
+}
+
+/// Whether it is over, and why.
+fn state(grant: &Record, now: Timestamp) -> &'static str {
+    match grant.revoked {
+        Some(revoked) => revoked.cause.as_str(),
+        None if now >= grant.absolute_end => "absolute-end",
+        None if now >= grant.idle_end => "idle",
+        None => "live",
+    }
+}
+
+fn as_json(grant: &Record, username: Option<&String>, now: Timestamp) -> Value {
+    json!({
+        "id": grant.id.as_str(),
+        "username": username,
+        "user_id": grant.user_id.as_str(),
+        "client_id": grant.client_id.as_str(),
+        "session_id": grant.session_id.as_ref().map(|id| id.as_str()),
+        "scope": grant.scopes.as_str(),
+        "resources": grant.resources,
+        "refresh_token": grant.current.is_some(),
+        "generation": grant.generation,
+        "auth_time": output::time(grant.auth_time),
+        "created_at": output::time(grant.created_at),
+        "renewed_at": output::time(grant.rotated_at),
+        "idle_end": output::time(grant.idle_end),
+        "absolute_end": output::time(grant.absolute_end),
+        "state": state(grant, now),
+        "ended_at": grant.revoked.map(|revoked| output::time(revoked.at)),
+    })
+}
