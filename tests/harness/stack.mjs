@@ -67,20 +67,26 @@ export async function startIam({ issuer, origin, resource, config = "", client =
 
 /** The whole demo: IAM, gateway, sample service and app. With `proxied` all that browsers ask goes by a recording proxy. */
 export async function startDemo({ config = "", proxied = false, ...options } = {}) {
-  const [uiPort, apiPort] = [await freePort(), await freePort()];
-  const ports = proxied ? [await freePort(), await freePort()] : [uiPort, apiPort];
+  const [uiPort, apiPort, loginPort] = [await freePort(), await freePort(), await freePort()];
+  const ports = proxied ? [await freePort(), await freePort(), await freePort()] : [uiPort, apiPort, loginPort];
   const ui = origin("ui", uiPort);
   const api = origin("api", apiPort);
+  const login = origin("login", loginPort);
   const issuer = `${api}/iam`;
   const iam = await startIam({
     issuer,
     origin: ui,
     resource: api,
-    config: `trusted_proxies = ["127.0.0.1/32"]\n${config}`,
+    config:
+      `trusted_proxies = ["127.0.0.1/32"]\n${config}\n` +
+      `[authorize]\ninteraction_url = "${login}/"\nlogout_url = "${login}/sign-out"\n`,
     ...options,
   });
+  // The pages sign users in, and mint nothing: a client without a scope.
+  iam.cli("client", "add", "login", "--origin", login, "--resource", issuer, "--scope", "");
   const demo = new Server(bin("sessionmint-demo"), [
     ...["--ui-port", String(ports[0]), "--api-port", String(ports[1]), "--ui-origin", ui, "--iam", iam.url, "--issuer", issuer],
+    ...["--login-port", String(ports[2]), "--login-origin", login, "--login-dist", join(top, "www/login/dist")],
     ...["--dist", join(top, "www/dist"), "--database", join(iam.folder, "notes.db")],
     ...["--ttl-command", `${bin("sessionmint")} client set web --config ${iam.config} --ttl`],
   ]);
@@ -91,12 +97,14 @@ export async function startDemo({ config = "", proxied = false, ...options } = {
     : [
         await startProxy({ upstream: upstreams[0], port: uiPort, answer: answerPageErrors(upstreams[0]) }),
         await startProxy({ upstream: upstreams[1], port: apiPort }),
+        await startProxy({ upstream: upstreams[2], port: loginPort }),
       ];
   return {
     ui,
     api,
     apiPort,
     uiPort,
+    login,
     iam,
     demo,
     /** With `proxied`: the requests to the API, as `startProxy` keeps them. */

@@ -9,17 +9,19 @@ import { bin } from "../harness/stack.mjs";
 const COMES_UP = 120_000;
 
 async function start() {
-  const [ui, api] = [await freePort(), await freePort()];
-  const command = new Server(bin("sessionmint-xtask"), ["demo", "--ui-port", String(ui), "--api-port", String(api)]);
+  const [ui, api, login] = [await freePort(), await freePort(), await freePort()];
+  const ports = ["--ui-port", String(ui), "--api-port", String(api), "--login-port", String(login)];
+  const command = new Server(bin("sessionmint-xtask"), ["demo", ...ports]);
   const line = async (name) => (await command.line(new RegExp(`^${name} (\\S+)$`), { timeout: COMES_UP }))[1];
   const printed = { open: await line("open"), user: await line("user"), password: await line("password") };
-  return { command, printed, ui, api: `http://api.app.localhost:${api}` };
+  return { command, printed, ui, api: `http://api.app.localhost:${api}`, login: `http://login.app.localhost:${login}` };
 }
 
 test("the demo stays up while it is used, and stops in order", async () => {
-  const { command, printed, ui, api } = await start();
+  const { command, printed, ui, api, login: pages } = await start();
   try {
     assert.equal(printed.open, `http://ui.app.localhost:${ui}`);
+    assert.equal((await send(pages)).status, 200, "where users of other apps sign in");
     for (let visit = 0; visit < 2; visit++) {
       assert.equal((await send(printed.open)).status, 200);
       assert.equal((await mint(api, { origin: printed.open })).status, 401, "a visitor without a session");

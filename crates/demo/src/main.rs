@@ -36,10 +36,11 @@ async fn start(options: Options) -> anyhow::Result<()> {
             _ = interrupt.recv() => {}
         }
     };
-    let ready = |Addresses { ui, api }: Addresses| {
+    let ready = |Addresses { ui, api, login }: Addresses| {
         println!(
-            "demo ready ui http://ui.app.localhost:{} api http://api.app.localhost:{}",
+            "demo ready ui http://ui.app.localhost:{} login http://login.app.localhost:{} api http://api.app.localhost:{}",
             ui.port(),
+            login.port(),
             api.port()
         );
     };

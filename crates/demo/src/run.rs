@@ -1,4 +1,4 @@
-//! Starts the three servers and stops them together.
+//! Starts the servers and stops them together.
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,10 +34,16 @@ pub struct Options {
     /// Port of the API host: the gateway to the IAM service and the sample service.
     #[arg(long, default_value_t = 4181)]
     pub api_port: u16,
+    /// Port of the pages where users of other apps sign in.
+    #[arg(long, default_value_t = 4182)]
+    pub login_port: u16,
     /// The app's origin as browsers know it, where something else stands before its port, e.g. TLS; it is
     /// `http://ui.app.localhost` with that port otherwise.
     #[arg(long)]
     pub ui_origin: Option<Uri>,
+    /// The same of the pages where users of other apps sign in.
+    #[arg(long)]
+    pub login_origin: Option<Uri>,
     /// Where the IAM service listens, e.g. `http://127.0.0.1:8080`.
     #[arg(long)]
     pub iam: Uri,
@@ -47,6 +53,9 @@ pub struct Options {
     /// The built app.
     #[arg(long, default_value = "www/dist")]
     pub dist: PathBuf,
+    /// The built pages where users of other apps sign in.
+    #[arg(long, default_value = "www/login/dist")]
+    pub login_dist: PathBuf,
     /// The file with the notes.
     #[arg(long)]
     pub database: PathBuf,
@@ -62,6 +71,8 @@ pub struct Addresses {
     pub ui: SocketAddr,
     /// The API host.
     pub api: SocketAddr,
+    /// The pages where users of other apps sign in.
+    pub login: SocketAddr,
 }
 
 /// Runs until `stop` ends; calls `ready` when everything listens.
@@ -77,12 +88,15 @@ pub async fn run(
     let iam = iam_authority(&options.iam)?;
     let ui_listener = listen(options.ui_port, "--ui-port").await?;
     let api_listener = listen(options.api_port, "--api-port").await?;
+    let login_listener = listen(options.login_port, "--login-port").await?;
     let service_listener = listen(0, "the sample service").await?;
     let addresses = Addresses {
         ui: ui_listener.local_addr()?,
         api: api_listener.local_addr()?,
+        login: login_listener.local_addr()?,
     };
-    let (ui_origin, ui_host) = ui_origin(options.ui_origin, addresses.ui.port())?;
+    let (ui_origin, ui_host) = page_origin(options.ui_origin, "ui", addresses.ui.port())?;
+    let (_, login_host) = page_origin(options.login_origin, "login", addresses.login.port())?;
 
     // `*.localhost` names resolve in browsers only, so the keys come from the address behind the gateway.
     let verifier = Verifier::builder(options.issuer.clone(), api_origin.clone())
@@ -97,10 +111,19 @@ pub async fn run(
     let app =
         ui::router(&options.dist, &api_origin, &options.issuer, &ui_host).context("--dist")?;
 
+    let login = ui::router(
+        &options.login_dist,
+        &api_origin,
+        &options.issuer,
+        &login_host,
+    )
+    .context("--login-dist")?;
+
     let (stopping, stopped) = watch::channel(());
     let mut servers = JoinSet::new();
     for (listener, router) in [
         (ui_listener, app),
+        (login_listener, login),
         (api_listener, gateway),
         (service_listener, service),
     ] {
@@ -158,11 +181,11 @@ fn api_origin(issuer: &str) -> anyhow::Result<String> {
     }
 }
 
-/// The app's origin and the host in it.
-fn ui_origin(given: Option<Uri>, port: u16) -> anyhow::Result<(HeaderValue, String)> {
+/// The origin of the pages called `name` and the host in it.
+fn page_origin(given: Option<Uri>, name: &str, port: u16) -> anyhow::Result<(HeaderValue, String)> {
     let origin = match given {
         Some(origin) => origin,
-        None => format!("http://ui.app.localhost:{port}").parse()?,
+        None => format!("http://{name}.app.localhost:{port}").parse()?,
     };
     let (Some(scheme), Some(authority), "/", None) = (
         origin.scheme(),
@@ -170,7 +193,7 @@ fn ui_origin(given: Option<Uri>, port: u16) -> anyhow::Result<(HeaderValue, Stri
         origin.path(),
         origin.query(),
     ) else {
-        bail!("`{origin}` is not an origin such as https://ui.example.com (--ui-origin)");
+        bail!("`{origin}` is not an origin such as https://ui.example.com (--{name}-origin)");
     };
     let header = HeaderValue::try_from(format!("{scheme}://{authority}"))?;
     Ok((header, authority.host().to_owned()))

@@ -1,4 +1,4 @@
-//! The static server of the app: its files, a fallback to `index.html` for the app's own addresses, and the headers that
+//! The static server of the app, and another of the pages where users of other apps sign in: its files, a fallback to `index.html` for the app's own addresses, and the headers that
 //! a page which holds tokens in memory should come with.
 
 use std::path::Path;
@@ -19,7 +19,12 @@ use tower_http::services::{ServeDir, ServeFile};
 use crate::problem::Problem;
 
 /// The names that this server goes by, besides addresses of this machine.
-const HOSTS: [&str; 3] = ["ui.app.localhost", "localhost", "app.localhost"];
+const HOSTS: [&str; 4] = [
+    "ui.app.localhost",
+    "login.app.localhost",
+    "localhost",
+    "app.localhost",
+];
 
 struct Site {
     security: Vec<(HeaderName, HeaderValue)>,

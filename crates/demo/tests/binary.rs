@@ -37,6 +37,8 @@ fn command(folder: &TempDir, iam: &str, issuer: &str, ports: [u16; 2]) -> Comman
             "--api-port",
             &ports[1].to_string(),
         ])
+        .args(["--login-port", "0", "--login-dist"])
+        .arg(folder.path())
         .args(["--iam", iam, "--issuer", issuer])
         .arg("--dist")
         .arg(folder.path())

@@ -18,6 +18,7 @@ const START: Duration = Duration::from_secs(30);
 const LAST_LINES: usize = 20;
 const USER: &str = "demo";
 const CLIENT: &str = "web";
+const LOGIN_CLIENT: &str = "login";
 
 /// Where the demo listens.
 #[derive(Args)]
@@ -28,6 +29,9 @@ pub(crate) struct Options {
     /// Port of the API gateway on api.app.localhost
     #[arg(long, default_value_t = 4181, value_parser = clap::value_parser!(u16).range(1..))]
     api_port: u16,
+    /// Port of the pages on login.app.localhost where users of other apps sign in
+    #[arg(long, default_value_t = 4182, value_parser = clap::value_parser!(u16).range(1..))]
+    login_port: u16,
 }
 
 /// Builds what the demo and the browser tests run: package, app and both binaries.
@@ -38,6 +42,11 @@ pub(crate) fn build() -> Result<()> {
     npm::install("www")?;
     let inputs = [
         "src",
+        "login/index.html",
+        "login/main.ts",
+        "login/screens.ts",
+        "login/service.ts",
+        "login/vite.config.ts",
         "public",
         "index.html",
         "package.json",
@@ -47,10 +56,18 @@ pub(crate) fn build() -> Result<()> {
     ];
     let mut inputs: Vec<PathBuf> = inputs.iter().map(|name| www.join(name)).collect();
     inputs.push(package::folder());
-    fresh::unless("www", &inputs, &[www.join("dist/index.html")], || {
-        sh::step("building the app");
-        sh::quiet(&mut npm::npm(&www, ["run", "--silent", "build"]))
-    })?;
+    fresh::unless(
+        "www",
+        &inputs,
+        &[
+            www.join("dist/index.html"),
+            www.join("login/dist/index.html"),
+        ],
+        || {
+            sh::step("building the app");
+            sh::quiet(&mut npm::npm(&www, ["run", "--silent", "build"]))
+        },
+    )?;
     if !binary("sessionmint").exists() {
         sh::step("building the services (the first time takes several minutes)");
     }
@@ -74,11 +91,19 @@ pub(crate) fn services() -> Result<()> {
 
 /// Runs until Ctrl-C, SIGTERM or the end of one of the servers.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if options.ui_port == options.api_port {
-        bail!(
-            "--ui-port and --api-port are both {}; they must differ",
-            options.ui_port
-        );
+    let ports = [
+        ("--ui-port", options.ui_port),
+        ("--api-port", options.api_port),
+        ("--login-port", options.login_port),
+    ];
+    for (index, (name, port)) in ports.iter().enumerate() {
+        if let Some((other, _)) = ports
+            .iter()
+            .skip(index + 1)
+            .find(|(_, other)| other == port)
+        {
+            bail!("{name} and {other} are both {port}; they must differ");
+        }
     }
     build()?;
     let (tell, told) = channel();
@@ -131,13 +156,18 @@ struct Demo {
     iam: PathBuf,
     ui_port: u16,
     api_port: u16,
+    login_port: u16,
     password: String,
 }
 
 impl Demo {
     /// Writes the configuration and sees to it that the user and the client exist. What an earlier run stored stays.
     fn prepare(options: &Options) -> Result<Self> {
-        let &Options { ui_port, api_port } = options;
+        let &Options {
+            ui_port,
+            api_port,
+            login_port,
+        } = options;
         let folder = sh::target()
             .join("demo")
             .join(format!("{ui_port}-{api_port}"));
@@ -148,8 +178,10 @@ impl Demo {
             &config,
             format!(
                 "issuer = \"{issuer}\"\nlisten = \"127.0.0.1:0\"\ndatabase = \"sqlite:{}\"\n\
-                 # The demo's gateway, which sets X-Forwarded-For anew.\ntrusted_proxies = [\"127.0.0.1/32\"]\n",
-                folder.join("iam.db").display()
+                 # The demo's gateway, which sets X-Forwarded-For anew.\ntrusted_proxies = [\"127.0.0.1/32\"]\n\
+                 [authorize]\ninteraction_url = \"{login}/\"\nlogout_url = \"{login}/sign-out\"\n",
+                folder.join("iam.db").display(),
+                login = origin("login", login_port),
             ),
         )?;
         let iam = binary("sessionmint");
@@ -161,6 +193,7 @@ impl Demo {
                 iam,
                 ui_port,
                 api_port,
+                login_port,
                 password,
             },
             Err(_) => {
@@ -170,6 +203,7 @@ impl Demo {
                     iam,
                     ui_port,
                     api_port,
+                    login_port,
                     password: random_password()?,
                 };
                 demo.add_user()?;
@@ -178,6 +212,7 @@ impl Demo {
             }
         };
         demo.put_client()?;
+        demo.put_login_page()?;
         Ok(demo)
     }
 
@@ -212,6 +247,25 @@ impl Demo {
         )
     }
 
+    /// The pages sign users in, and mint nothing: a client without a scope.
+    fn put_login_page(&self) -> Result<()> {
+        let origin = origin("login", self.login_port);
+        let clients = sh::read(&mut self.cli(["client", "list", "--json"]))?;
+        if clients.contains(&format!("\"{LOGIN_CLIENT}\"")) {
+            let mut set = self.cli(["client", "set", LOGIN_CLIENT, "--add-origin"]);
+            return sh::quiet(set.arg(&origin));
+        }
+        let issuer = issuer(self.api_port);
+        sh::quiet(self.cli(["client", "add", LOGIN_CLIENT]).args([
+            "--origin",
+            &origin,
+            "--resource",
+            &issuer,
+            "--scope",
+            "",
+        ]))
+    }
+
     fn start(
         &self,
         servers: &mut Servers,
@@ -233,10 +287,14 @@ impl Demo {
             &self.ui_port.to_string(),
             "--api-port",
             &self.api_port.to_string(),
+            "--login-port",
+            &self.login_port.to_string(),
         ])
         .args(["--iam", &address, "--issuer", &issuer(self.api_port)])
         .arg("--dist")
         .arg(sh::root().join("www/dist"))
+        .arg("--login-dist")
+        .arg(sh::root().join("www/login/dist"))
         .arg("--database")
         .arg(self.folder.join("notes.db"))
         .args(["--ttl-command", &ttl_command]);

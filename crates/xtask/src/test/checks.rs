@@ -97,6 +97,7 @@ fn lock_files() -> Result<Counts> {
         "tests/bench-browser/package-lock.json",
         "tests/packaging/package-lock.json",
         "tests/adapters/package-lock.json",
+        "tests/clients/package-lock.json",
         "crates/xtask/npm/package-lock.json",
     ] {
         let text = std::fs::read_to_string(sh::root().join(file))?;

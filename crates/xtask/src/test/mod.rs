@@ -44,6 +44,7 @@ pub(crate) fn setup() -> Result<()> {
     npm::install("tests")?;
     npm::install("tests/packaging")?;
     npm::install("tests/adapters")?;
+    npm::install("tests/clients")?;
     debian::browsers()?;
     debian::webkit()?;
     suites::python()?;

@@ -52,6 +52,10 @@ pub(super) fn all() -> Vec<Suite> {
             run: service,
         },
         Suite {
+            name: "running service: OAuth clients of others",
+            run: clients,
+        },
+        Suite {
             name: "browsers: table of what they show",
             run: engines,
         },
@@ -160,6 +164,13 @@ fn service() -> Result<Counts> {
     debian::slowhttptest()?;
     let python = python()?;
     node("tests", "service", &[("PYTHON", &python)])
+}
+
+fn clients() -> Result<Counts> {
+    demo::services()?;
+    npm::install("tests/clients")?;
+    let python = python()?;
+    node("tests", "clients", &[("PYTHON", &python)])
 }
 
 /// What each engine shows is written in the tests, and listed for people.
