@@ -35,7 +35,7 @@ const RENEWAL: Subject = Subject {
 /// Refresh tokens: what is decided, and the compare-and-swap.
 const REFRESH: Subject = Subject {
     name: "refresh",
-    crates: &["crates/oauth", "crates/store"],
+    crates: &["crates/access", "crates/oauth", "crates/store"],
     list: "crates/oauth/mutants.toml",
     tests: &[
         &["--package", "sessionmint-oauth", "--lib", "rotation"],
