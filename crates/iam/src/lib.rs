@@ -11,6 +11,7 @@ mod access;
 pub mod admin;
 pub mod app;
 mod client_keys;
+pub mod client_secret;
 pub mod clock;
 pub mod config;
 pub mod http;
@@ -23,9 +24,11 @@ pub mod random;
 mod refusals;
 pub mod renewal;
 pub mod serve;
+pub mod shown;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tls;
+pub mod when;
 
 pub use app::{App, AppBuilder, BuildError};
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -78,6 +78,6 @@ pub use roles::{
 };
 pub use sqlite::{OpenError, SqliteOptions, SqliteStore};
 pub use traits::{
-    AddClient, AddKey, AddUser, Audit, Change, ChangePassword, Clients, EndSessions, Keys,
-    ReplaceClient, Sessions, StartSession, Store, StoreError, Users,
+    AddClient, AddKey, AddUser, Audit, Change, ChangePassword, ChangeUser, Clients, EndSessions,
+    Keys, ReplaceClient, Sessions, StartSession, Store, StoreError, Users,
 };

@@ -51,6 +51,17 @@ pub enum ChangePassword {
     SessionOver,
 }
 
+/// Outcome of [`Users::change_user`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeUser {
+    /// The user is as asked now.
+    Changed,
+    /// There is no such user.
+    NotFound,
+    /// Somebody changed them in the meantime; nothing changed now.
+    Conflict,
+}
+
 /// Outcome of a change to one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -188,6 +199,14 @@ pub trait Users: Send + Sync {
         scopes: Option<Scope>,
         by: By,
     ) -> Result<Change, StoreError>;
+    /// Both as [`Users::set_user_scopes`] and [`Users::set_disabled`] do, only while both are still as in `seen`.
+    async fn change_user(
+        &self,
+        seen: &User,
+        scopes: Option<Scope>,
+        disabled: bool,
+        by: By,
+    ) -> Result<ChangeUser, StoreError>;
     /// Removes a user and, in the same transaction, their sessions and grants. Ids are random, so none is ever reused.
     async fn remove_user(&self, id: &UserId, by: By) -> Result<Change, StoreError>;
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
-use sessionmint_iam::clock::utc_millis;
 use sessionmint_iam::logging::Printable;
+use sessionmint_iam::shown;
+use sessionmint_iam::when::When;
 use sessionmint_iam::{Clock as _, SystemClock};
 use sessionmint_oauth::UserId;
 use sessionmint_store::{
@@ -14,7 +14,6 @@ use sessionmint_store::{
 };
 
 use super::store::{Missing, block_on, open};
-use super::when::When;
 use super::{CliError, Common, output, user};
 
 #[derive(Subcommand)]
@@ -59,16 +58,7 @@ pub(super) struct List {
 struct Kinds(Vec<AuditKind>);
 
 fn parse_kinds(text: &str) -> Result<Kinds, String> {
-    let matches = |kind: &AuditKind| {
-        let rest = kind.as_str().strip_prefix(text);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    let kinds: Vec<_> = AuditKind::ALL.iter().copied().filter(matches).collect();
-    if kinds.is_empty() {
-        let all: Vec<_> = AuditKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        return Err(format!("the kinds are {}", all.join(", ")));
-    }
-    Ok(Kinds(kinds))
+    shown::audit_kinds(text).map(Kinds)
 }
 
 impl Audit {
@@ -102,7 +92,7 @@ impl List {
             for record in &page {
                 let name = names.of(store, record.user_id.as_ref()).await?;
                 if self.json {
-                    output::json_line(&object(record, name))?;
+                    output::json_line(&shown::audit_record(record, name))?;
                 } else {
                     rows.push(row(record, name));
                 }
@@ -154,25 +144,6 @@ impl Names {
         }
         Ok(self.0.get(id).and_then(Option::as_deref))
     }
-}
-
-/// As documented in `AUDIT.md`.
-fn object(record: &AuditRecord, name: Option<&str>) -> Value {
-    json!({
-        "id": record.id,
-        "at": utc_millis(record.at),
-        "kind": record.kind.as_str(),
-        "reason": record.reason.map(|reason| reason.as_str()),
-        "actor": { "type": record.actor.as_str(), "id": record.actor.id() },
-        "user_id": record.user_id.as_ref().map(UserId::as_str),
-        "username": name,
-        "session_id": record.session_id.as_ref().map(|id| id.as_str()),
-        "client_id": record.client_id.as_ref().map(|id| id.as_str()),
-        "key_id": record.key_id,
-        "network": record.network.map(|network| network.to_string()),
-        "attempts": record.attempts,
-        "details": record.details,
-    })
 }
 
 /// What comes from outside must not reach the terminal as it is.

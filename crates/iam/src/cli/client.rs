@@ -3,6 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 use sessionmint_iam::config::Partial;
+use sessionmint_iam::shown;
 use sessionmint_oauth::session_grant::TTL_SECS;
 use sessionmint_oauth::{BrowserClient, ClientId, Scope, SecretId};
 use sessionmint_store::{
@@ -304,28 +305,14 @@ pub(super) fn redirected_to(origin: &str, client_id: &ClientId) -> CliError {
     .into()
 }
 
-/// As documented for `client list --json`.
-fn object(client: &BrowserClient) -> Value {
-    json!({
-        "kind": "browser",
-        "client_id": client.client_id.as_str(),
-        "origins": client.origins,
-        "default_resource": client.default_resource,
-        "resources": client.resources,
-        "scopes": client.scopes.to_string(),
-        "default_scopes": client.default_scopes.to_string(),
-        "ttl": client.ttl,
-    })
-}
-
 async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
     let browser = store.clients().await?;
     let oauth = store.oauth_clients().await?;
     if json {
-        let mut clients: Vec<_> = browser.iter().map(object).collect();
+        let mut clients: Vec<_> = browser.iter().map(shown::browser_client).collect();
         for client in &oauth {
             let secrets = store.client_secrets(&client.client_id).await?;
-            clients.push(oauth_client::object(client, &secrets));
+            clients.push(shown::oauth_client(client, &secrets));
         }
         return output::json(&clients.into());
     }
@@ -371,8 +358,8 @@ async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
 
 async fn show(store: &SqliteStore, id: &ClientId, json: bool) -> Result<(), CliError> {
     let object = match (store.client(id).await?, store.oauth_client(id).await?) {
-        (Some(client), _) => object(&client),
-        (None, Some(client)) => oauth_client::object(&client, &store.client_secrets(id).await?),
+        (Some(client), _) => shown::browser_client(&client),
+        (None, Some(client)) => shown::oauth_client(&client, &store.client_secrets(id).await?),
         (None, None) => return Err(no_client(id)),
     };
     if json {

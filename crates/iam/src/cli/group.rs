@@ -1,8 +1,9 @@
 //! `sessionmint group …`.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use sessionmint_access::{Grantee, GroupName, Subject};
+use sessionmint_iam::shown;
 use sessionmint_store::{
     AddNamed, ChangeGroup, Membership, RemoveNamed, Roles as _, SqliteStore, StoredGroup,
 };
@@ -195,10 +196,7 @@ async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
         groups.extend(page);
     }
     if json {
-        let groups: Vec<Value> = groups
-            .iter()
-            .map(|group| json!({ "name": group.name, "members": group.members, "version": group.version }))
-            .collect();
+        let groups: Vec<_> = groups.iter().map(shown::group).collect();
         return output::json(&groups.into());
     }
     let rows: Vec<_> = groups

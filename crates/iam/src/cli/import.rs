@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Deserialize;
 use sessionmint_iam::logging::Printable;
+use sessionmint_iam::login::policy::check_username;
 use sessionmint_iam::login::stored::Stored;
 use sessionmint_iam::{Clock as _, SystemClock, SystemRandom, random};
 use sessionmint_oauth::{Scope, Timestamp, UserId};
@@ -19,7 +20,6 @@ use sessionmint_store::{AddUser, NewUser, SqliteStore, Users as _};
 
 use super::by::by;
 use super::store::{Missing, block_on, open_database};
-use super::user::check_name;
 use super::{CliError, Common, output};
 
 /// The longest line, in bytes; names and hashes are far shorter.
@@ -224,7 +224,7 @@ fn user(line: &[u8], now: Timestamp) -> Result<(NewUser, &'static str), CliError
         serde_json::error::Category::Data => format!("it is not as it should be: {error}"),
         _ => "it is not a JSON object".to_owned(),
     })?;
-    check_name(&line.username)?;
+    check_username(&line.username)?;
     let kind = Stored::importable(&line.password_hash)?.kind();
     let scopes: Option<Scope> = line
         .scopes

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 use sessionmint_iam::config::defaults::KEYS_RELOAD_SECS;
-use sessionmint_iam::keys::{KeyLocation, KeysError, Reseal, Rotation, SigningKeys, reseal, times};
+use sessionmint_iam::keys::{
+    KeyLocation, KeysError, Listed, Reseal, Rotation, SigningKeys, listed, reseal,
+};
+use sessionmint_iam::shown;
 use sessionmint_iam::{Clock as _, SystemClock};
-use sessionmint_oauth::{KeyPolicy, Timestamp};
-use sessionmint_store::{Keys as _, SigningKeyRow};
+use sessionmint_oauth::Timestamp;
+use sessionmint_store::Keys as _;
 
 use super::by::by;
 use super::store::{Missing, block_on, open};
@@ -85,10 +87,10 @@ impl List {
         let keys = block_on(async { Ok(store.keys().await?) })?;
         let keys = listed(&keys, &settings.keys.policy(), SystemClock.now());
         if self.json {
-            let keys: Vec<_> = keys.iter().map(Listed::json).collect();
+            let keys: Vec<_> = keys.iter().map(shown::key).collect();
             return output::json(&keys.into());
         }
-        let rows: Vec<_> = keys.iter().map(Listed::row).collect();
+        let rows: Vec<_> = keys.iter().map(row).collect();
         output::table(
             [
                 "KID",
@@ -204,59 +206,15 @@ fn next_step(location: &KeyLocation, new: &Path) -> String {
     )
 }
 
-/// A key with its place on the timetable.
-struct Listed {
-    kid: String,
-    alg: String,
-    state: &'static str,
-    created_at: Timestamp,
-    signs_from: Timestamp,
-    signs_until: Option<Timestamp>,
-    gone_at: Option<Timestamp>,
-}
-
-fn listed(rows: &[SigningKeyRow], policy: &KeyPolicy, now: Timestamp) -> Vec<Listed> {
-    let times = times(rows);
-    let states = policy.states(&times, now);
-    let keys = rows.iter().zip(states).enumerate();
-    keys.map(|(index, (row, state))| {
-        let (signs_until, gone_at) = policy.end_of(&times, index).unzip();
-        Listed {
-            kid: row.kid.clone(),
-            alg: row.alg.clone(),
-            state: state.name(),
-            created_at: row.created_at,
-            signs_from: row.activates_at.max(row.created_at),
-            signs_until,
-            gone_at,
-        }
-    })
-    .collect()
-}
-
-impl Listed {
-    fn json(&self) -> Value {
-        json!({
-            "kid": self.kid,
-            "alg": self.alg,
-            "state": self.state,
-            "created_at": output::time(self.created_at),
-            "signs_from": output::time(self.signs_from),
-            "signs_until": self.signs_until.map(output::time),
-            "gone_at": self.gone_at.map(output::time),
-        })
-    }
-
-    fn row(&self) -> [String; 7] {
-        let or_dash = |time: Option<Timestamp>| time.map_or("-".to_owned(), output::time);
-        [
-            self.kid.clone(),
-            self.alg.clone(),
-            self.state.to_owned(),
-            output::time(self.created_at),
-            output::time(self.signs_from),
-            or_dash(self.signs_until),
-            or_dash(self.gone_at),
-        ]
-    }
+fn row(key: &Listed) -> [String; 7] {
+    let or_dash = |time: Option<Timestamp>| time.map_or("-".to_owned(), output::time);
+    [
+        key.kid.clone(),
+        key.alg.clone(),
+        key.state.to_owned(),
+        output::time(key.created_at),
+        output::time(key.signs_from),
+        or_dash(key.signs_until),
+        or_dash(key.gone_at),
+    ]
 }

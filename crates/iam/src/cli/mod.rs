@@ -23,7 +23,6 @@ mod serve;
 mod session;
 mod store;
 mod user;
-mod when;
 mod who;
 
 use std::path::PathBuf;

@@ -2,22 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
+use sessionmint_iam::client_secret::{NewSecret, has_secrets};
 use sessionmint_iam::config::Partial;
 use sessionmint_iam::random::{self, SystemRandom};
 use sessionmint_oauth::{
     ClientAuthentication, ClientId, ClientKeys, ClientSubject, GrantType, Issuer, OAuthClient,
-    RefreshPolicy, Rotation, SecretId, Timestamp, registration,
+    RefreshPolicy, Rotation, SecretId, registration,
 };
 use sessionmint_store::{
-    AddOAuthClient, AddSecret, By, Change, ClientSecret, MAX_SECRETS, OAuthClients as _,
-    ReplaceOAuthClient, SqliteStore,
+    AddOAuthClient, AddSecret, By, Change, MAX_SECRETS, OAuthClients as _, ReplaceOAuthClient,
+    SqliteStore,
 };
-use zeroize::Zeroizing;
 
 use super::by::by;
 use super::client::{Access, no_client};
@@ -90,42 +87,27 @@ pub(super) fn read_jwks(file: &Path) -> Result<ClientKeys, CliError> {
         .map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
-/// A secret that was just made, and what is stored of it.
-struct NewSecret {
-    text: Zeroizing<String>,
-    stored: ClientSecret,
-}
-
-impl NewSecret {
-    fn new(at: Timestamp) -> Result<Self, CliError> {
-        let secret = Zeroizing::new(random::bytes::<32>(&SystemRandom)?);
-        let text = Zeroizing::new(format!("sms_{}", URL_SAFE_NO_PAD.encode(*secret)));
-        let hash = digest::digest(&digest::SHA256, text.as_bytes());
-        let stored = ClientSecret {
-            id: SecretId::from_random(random::bytes(&SystemRandom)?),
-            hash: hash.as_ref().try_into()?,
-            created_at: at,
-        };
-        Ok(Self { text, stored })
+/// Shows it, this once.
+fn show_secret(
+    secret: &NewSecret,
+    client: &ClientId,
+    done: &str,
+    json: bool,
+) -> Result<(), CliError> {
+    let id = &secret.stored.id;
+    if json {
+        return output::json(&json!({
+            "client_id": client.as_str(),
+            "secret_id": id.as_str(),
+            "secret": *secret.text,
+        }));
     }
-
-    /// Shows it, this once.
-    fn show(&self, client: &ClientId, done: &str, json: bool) -> Result<(), CliError> {
-        let id = &self.stored.id;
-        if json {
-            return output::json(&json!({
-                "client_id": client.as_str(),
-                "secret_id": id.as_str(),
-                "secret": *self.text,
-            }));
-        }
-        output::line(done)?;
-        output::line(&format!("secret {}", *self.text))?;
-        output::note(&format!(
-            "this is the only time that secret `{id}` is shown; only its hash is stored"
-        ));
-        Ok(())
-    }
+    output::line(done)?;
+    output::line(&format!("secret {}", *secret.text))?;
+    output::note(&format!(
+        "this is the only time that secret `{id}` is shown; only its hash is stored"
+    ));
+    Ok(())
 }
 
 pub(super) async fn add(
@@ -169,7 +151,7 @@ pub(super) async fn add(
     check(settings, &client)?;
     let by = by();
     let secret = has_secrets(&client)
-        .then(|| NewSecret::new(by.at))
+        .then(|| NewSecret::new(&SystemRandom, by.at))
         .transpose()?;
     let stored = secret.as_ref().map(|secret| secret.stored.clone());
     let id = client.client_id.clone();
@@ -187,7 +169,7 @@ pub(super) async fn add(
     }
     let done = format!("added client `{id}`");
     match secret {
-        Some(secret) => secret.show(&id, &done, json),
+        Some(secret) => show_secret(&secret, &id, &done, json),
         None if json => output::json(&json!({ "client_id": id.as_str() })),
         None => output::line(&done),
     }
@@ -254,13 +236,13 @@ pub(super) async fn rotate_secret(
         .into());
     }
     let by: By = by();
-    let secret = NewSecret::new(by.at)?;
+    let secret = NewSecret::new(&SystemRandom, by.at)?;
     match store.add_client_secret(id, secret.stored.clone(), by).await? {
         AddSecret::Added => {
             let done = format!(
                 "added a secret to client `{id}`; the one before is good until it is dropped"
             );
-            secret.show(id, &done, json)
+            show_secret(&secret, id, &done, json)
         }
         AddSecret::NotFound => Err(no_oauth_client(store, id).await),
         AddSecret::TooMany => Err(format!(
@@ -291,50 +273,6 @@ pub(super) async fn drop_secret(
         )
         .into()),
     }
-}
-
-/// As documented for `client show --json`; with the secrets' ids where they are known.
-pub(super) fn object(client: &OAuthClient, secrets: &[ClientSecret]) -> Value {
-    let secrets: Vec<_> = secrets
-        .iter()
-        .map(|secret| json!({"id": secret.id.as_str(), "created_at": output::time(secret.created_at)}))
-        .collect();
-    let (jwks, jwks_uri) = match &client.keys {
-        None => (None, None),
-        Some(ClientKeys::Jwks(text)) => (serde_json::from_str::<Value>(text).ok(), None),
-        Some(ClientKeys::JwksUri(uri)) => (None, Some(uri)),
-    };
-    json!({
-        "kind": "oauth",
-        "client_id": client.client_id.as_str(),
-        "subject": client.subject.as_str(),
-        "name": client.name,
-        "authentication": client.authentication,
-        "secrets": secrets,
-        "jwks": jwks,
-        "jwks_uri": jwks_uri,
-        "grants": client.grants,
-        "redirect_uris": client.redirect_uris,
-        "post_logout_redirect_uris": client.post_logout_redirect_uris,
-        "default_resource": client.default_resource,
-        "resources": client.resources,
-        "scopes": client.scopes,
-        "default_scopes": client.default_scopes,
-        "ttl": client.ttl,
-        "refresh_rotation": client.refresh.rotation,
-        "refresh_window": client.refresh.window_secs,
-        "refresh_idle": client.refresh.idle_secs,
-        "refresh_absolute": client.refresh.absolute_secs,
-        "trusted": client.trusted,
-        "disabled_at": client.disabled_at.map(output::time),
-    })
-}
-
-fn has_secrets(client: &OAuthClient) -> bool {
-    matches!(
-        client.authentication,
-        ClientAuthentication::ClientSecretBasic | ClientAuthentication::ClientSecretPost
-    )
 }
 
 fn on_browser_origin(uri: &str, owner: &ClientId) -> CliError {

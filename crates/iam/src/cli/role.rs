@@ -1,8 +1,8 @@
 //! `sessionmint role …`.
 
 use clap::{ArgGroup, Args, Subcommand};
-use serde_json::{Value, json};
 use sessionmint_access::{Permission, Role as AccessRole, RoleName};
+use sessionmint_iam::shown;
 use sessionmint_store::{
     AddNamed, RecordsOf, RemoveNamed, ReplaceRole, Roles as _, SqliteStore, StoredRole,
 };
@@ -104,7 +104,7 @@ impl Role {
                 Self::Show(Show { name, json }) => {
                     let role = store.role(&name).await?.ok_or_else(|| no_role(&name))?;
                     if json {
-                        return output::json(&object(&role));
+                        return output::json(&shown::role(&role));
                     }
                     for permission in &role.role.permissions {
                         output::line(permission.as_str())?;
@@ -202,7 +202,7 @@ async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
         roles.extend(page);
     }
     if json {
-        let roles: Vec<_> = roles.iter().map(object).collect();
+        let roles: Vec<_> = roles.iter().map(shown::role).collect();
         return output::json(&roles.into());
     }
     let rows: Vec<_> = roles
@@ -219,12 +219,4 @@ async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
 
 fn permissions(role: &AccessRole) -> Vec<&str> {
     role.permissions.iter().map(Permission::as_str).collect()
-}
-
-fn object(stored: &StoredRole) -> Value {
-    json!({
-        "name": stored.role.name,
-        "permissions": stored.role.permissions,
-        "version": stored.version,
-    })
 }

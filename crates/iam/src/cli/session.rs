@@ -1,8 +1,8 @@
 //! `sessionmint session …`.
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 use sessionmint_iam::logging::Printable;
+use sessionmint_iam::shown;
 use sessionmint_oauth::SessionId;
 use sessionmint_store::{
     Change, EndSessions, Session as SessionRecord, Sessions as _, SqliteStore,
@@ -97,19 +97,7 @@ async fn list_sessions(store: &SqliteStore, list: List) -> Result<(), CliError> 
     if list.json {
         let sessions: Vec<_> = sessions
             .iter()
-            .map(|(username, session)| {
-                json!({
-                    "id": session.id.as_str(),
-                    "username": username,
-                    "user_id": session.user_id.as_str(),
-                    "client_id": session.client_id.as_str(),
-                    "created_at": output::time(session.created_at),
-                    "last_activity": output::time(session.last_activity),
-                    "absolute_end": output::time(session.absolute_end),
-                    "persistent": session.persistent,
-                    "user_agent": session.user_agent,
-                })
-            })
+            .map(|(username, session)| shown::session(session, username))
             .collect();
         return output::json(&sessions.into());
     }

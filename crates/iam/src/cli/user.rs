@@ -1,9 +1,9 @@
 //! `sessionmint user …`.
 
 use clap::{ArgGroup, Args, Subcommand};
-use serde_json::json;
 use sessionmint_iam::logging::Printable;
-use sessionmint_iam::login::MAX_USERNAME_BYTES;
+use sessionmint_iam::login::policy::check_username;
+use sessionmint_iam::shown;
 use sessionmint_iam::{Clock as _, SystemClock, SystemRandom, random};
 use sessionmint_oauth::{Scope, UserId};
 use sessionmint_store::{
@@ -188,7 +188,7 @@ async fn add_user(
     login: &sessionmint_iam::config::LoginConfig,
     add: Add,
 ) -> Result<(), CliError> {
-    check_name(&add.name)?;
+    check_username(&add.name)?;
     // Before somebody types a password twice for nothing; the store decides.
     if store.user_by_name(&add.name).await?.is_some() {
         return Err(taken(&add.name));
@@ -215,17 +215,6 @@ fn taken(name: &str) -> CliError {
         Printable(name)
     )
     .into()
-}
-
-/// A name that people can type again and that cannot be confused in a list.
-pub(super) fn check_name(name: &str) -> Result<(), CliError> {
-    if name.is_empty() || name.len() > MAX_USERNAME_BYTES {
-        return Err(format!("a user name has 1 to {MAX_USERNAME_BYTES} bytes").into());
-    }
-    if name.trim() != name || name.chars().any(char::is_control) {
-        return Err("a user name has no control characters, and no space at its ends".into());
-    }
-    Ok(())
 }
 
 /// The user of that name.
@@ -265,19 +254,7 @@ pub(super) async fn all(store: &SqliteStore) -> Result<Vec<UserRecord>, CliError
 async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
     let users = all(store).await?;
     if json {
-        let users: Vec<_> = users
-            .iter()
-            .map(|user| {
-                json!({
-                    "id": user.id.as_str(),
-                    "username": user.username,
-                    "scopes": user.scopes.as_ref().map(ToString::to_string),
-                    "has_password": user.password_hash.is_some(),
-                    "disabled_at": user.disabled_at.map(output::time),
-                    "created_at": output::time(user.created_at),
-                })
-            })
-            .collect();
+        let users: Vec<_> = users.iter().map(shown::user).collect();
         return output::json(&users.into());
     }
     let rows: Vec<_> = users

@@ -124,6 +124,8 @@ pub(super) async fn account(app: &App, headers: &HeaderMap) -> Result<Account, B
 /// A client that acts for itself.
 #[derive(Clone, Debug)]
 pub(super) struct ServiceAccount {
+    /// The `sub` of its token.
+    pub(super) subject: ClientSubject,
     /// What operators call it.
     pub(super) client_id: ClientId,
 }
@@ -143,6 +145,7 @@ pub(super) async fn service_account(
     match client {
         Some(client) if client.subject == subject && client.disabled_at.is_none() => {
             Ok(ServiceAccount {
+                subject,
                 client_id: client.client_id,
             })
         }

@@ -5,6 +5,7 @@
 //! within that, so that a script can read the refusal, the limits on the size of request headers and on time.
 
 mod access;
+mod admin;
 mod answer;
 mod authorize;
 mod bearer;
@@ -175,6 +176,7 @@ fn routes(app: &Arc<App>) -> Routes {
             &path("/openapi.json"),
             open_endpoint(get(async move || openapi::answer(openapi.as_ref()))),
         );
+    let routes = admin::routes(routes, path);
     match &app.config.authorize {
         Some(pages) => code_flow(app, pages, routes),
         None => routes,

@@ -6,6 +6,7 @@
 
 mod encryption;
 mod jwks;
+mod listed;
 mod location;
 mod refresh;
 mod reseal;
@@ -28,6 +29,7 @@ pub use encryption::{
     EncryptionKey, EncryptionKeyError, EncryptionKeySource, InvalidEncryptionKey,
 };
 pub use jwks::Jwks;
+pub use listed::{Listed, listed};
 pub use location::{KeyLocation, key_file};
 pub use refresh::RefreshRing;
 pub use reseal::{Reseal, reseal};

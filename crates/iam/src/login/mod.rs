@@ -159,6 +159,20 @@ impl From<AuthenticateError> for PasswordChangeError {
     }
 }
 
+/// Why there is no hash of a new password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewPasswordError {
+    /// Too many passwords are being checked right now.
+    Busy {
+        /// When to try again, in seconds, at least 1.
+        retry_after_secs: u64,
+    },
+    /// It could not be computed.
+    Unavailable,
+    /// Passwords are kept elsewhere.
+    KeptElsewhere,
+}
+
 /// How much checking is going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Load {
@@ -191,6 +205,13 @@ pub trait Authenticator: Send + Sync {
     ) -> Result<u32, PasswordChangeError> {
         let _ = (change, now);
         Err(PasswordChangeError::KeptElsewhere)
+    }
+
+    /// The hash of a password that an operator gives a user; the policy has been checked. Without passwords of its own an
+    /// authenticator leaves this as it is.
+    async fn new_password_hash(&self, password: &SecretString) -> Result<String, NewPasswordError> {
+        let _ = password;
+        Err(NewPasswordError::KeptElsewhere)
     }
 
     /// How busy it is, for the metrics; `None` from who does not bound its work.

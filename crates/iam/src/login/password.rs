@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use sessionmint_oauth::Timestamp;
 use sessionmint_store::{By, Change, ChangePassword, Store, StoreError, User};
 use tracing::field::display;
@@ -11,7 +11,7 @@ use tracing::field::display;
 use super::hasher::{HashError, Hasher, HasherError, Verdict, Work};
 use super::{
     AuthenticateError, Authenticated, Authenticator, Credentials, Load, MAX_PASSWORD_BYTES,
-    MAX_USERNAME_BYTES, PasswordChange, PasswordChangeError,
+    MAX_USERNAME_BYTES, NewPasswordError, PasswordChange, PasswordChangeError,
 };
 use crate::config::HashingConfig;
 use crate::logging::Printable;
@@ -168,6 +168,16 @@ impl Authenticator for PasswordAuthenticator {
             ChangePassword::OtherPassword => Err(AuthenticateError::Rejected.into()),
             ChangePassword::SessionOver => Err(PasswordChangeError::SessionOver),
         }
+    }
+
+    async fn new_password_hash(&self, password: &SecretString) -> Result<String, NewPasswordError> {
+        self.hasher
+            .hash(password)
+            .await
+            .map_err(|error| match error {
+                HashError::Busy { retry_after_secs } => NewPasswordError::Busy { retry_after_secs },
+                HashError::Failed => NewPasswordError::Unavailable,
+            })
     }
 
     fn load(&self) -> Option<Load> {

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::MAX_PASSWORD_BYTES;
+use super::{MAX_PASSWORD_BYTES, MAX_USERNAME_BYTES};
 use crate::config::PolicyConfig;
 
 /// Lower-case words, one a line; see [`common_base`].
@@ -45,6 +45,28 @@ pub enum WeakPassword {
     /// Among the first that are tried on this account.
     #[error("the password is the user name, or nearly")]
     LikeUsername,
+}
+
+/// Why a text is not a user's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUsername {
+    /// Empty or too long.
+    #[error("a user name has 1 to {MAX_USERNAME_BYTES} bytes")]
+    Length,
+    /// Nobody could type it again, or tell it from another in a list.
+    #[error("a user name has no control characters, and no space at its ends")]
+    Characters,
+}
+
+/// Whether `name` is one that people can type again and that cannot be confused in a list.
+pub fn check_username(name: &str) -> Result<(), InvalidUsername> {
+    if name.is_empty() || name.len() > MAX_USERNAME_BYTES {
+        return Err(InvalidUsername::Length);
+    }
+    if name.trim() != name || name.chars().any(char::is_control) {
+        return Err(InvalidUsername::Characters);
+    }
+    Ok(())
 }
 
 /// Whether `password` may be set for `username`. It is taken as received: not trimmed, not folded.

@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use sessionmint_oauth::Timestamp;
 
 use super::throttle::{Attempt, RetryAfterSecs, Throttle};
 use super::{
-    AuthenticateError, Authenticated, Authenticator, Credentials, Load, PasswordChange,
-    PasswordChangeError,
+    AuthenticateError, Authenticated, Authenticator, Credentials, Load, NewPasswordError,
+    PasswordChange, PasswordChangeError,
 };
 use crate::config::ThrottleConfig;
 
@@ -90,6 +91,10 @@ impl<A: Authenticator> Authenticator for Throttled<A> {
             }
         }
         result
+    }
+
+    async fn new_password_hash(&self, password: &SecretString) -> Result<String, NewPasswordError> {
+        self.inner.new_password_hash(password).await
     }
 
     fn load(&self) -> Option<Load> {

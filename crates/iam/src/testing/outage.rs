@@ -13,9 +13,9 @@ use sessionmint_oauth::{
 use sessionmint_store::{
     AddClient, AddKey, AddOAuthClient, AddSecret, AddUser, Audit, AuditCursor, AuditFilter,
     AuditReason, AuditRecord, Authorization, Authorizations, By, Change, ChangePassword,
-    ClientSecret, Clients, Code, CompleteAuthorization, EndSessions, Ending, Grant, Grants,
-    GrantsOf, Keys, Mark, MarkHash, Marks, NewGrant, NewSession, NewUser, OAuthClients, Purpose,
-    RedeemCode, RefreshKeyRow, Refusal, ReplaceClient, ReplaceOAuthClient, ResealedKey,
+    ChangeUser, ClientSecret, Clients, Code, CompleteAuthorization, EndSessions, Ending, Grant,
+    Grants, GrantsOf, Keys, Mark, MarkHash, Marks, NewGrant, NewSession, NewUser, OAuthClients,
+    Purpose, RedeemCode, RefreshKeyRow, Refusal, ReplaceClient, ReplaceOAuthClient, ResealedKey,
     ResealedRefreshKey, RotateGrant, Session, Sessions, SigningKeyRow, StartAuthorization,
     StartGrant, StartSession, Store, StoreError, StoredConsent, Successor, User, Users,
 };
@@ -127,6 +127,16 @@ impl<S: Store> Users for StoreWithOutages<S> {
         by: By,
     ) -> Result<Change, StoreError> {
         self.inner()?.set_user_scopes(id, scopes, by).await
+    }
+
+    async fn change_user(
+        &self,
+        seen: &User,
+        scopes: Option<Scope>,
+        disabled: bool,
+        by: By,
+    ) -> Result<ChangeUser, StoreError> {
+        self.inner()?.change_user(seen, scopes, disabled, by).await
     }
 
     async fn remove_user(&self, id: &UserId, by: By) -> Result<Change, StoreError> {

@@ -23,6 +23,7 @@ mod lifecycle;
 mod login;
 mod logs;
 mod openapi;
+mod operators;
 mod outage;
 mod password;
 mod private_key_jwt;

@@ -75,6 +75,7 @@ cases! { ($)
         a_hash_is_upgraded_only_from_the_old_one
         disabling_ends_sessions_for_good
         scopes_of_a_user_show_in_the_next_read
+        a_user_is_changed_only_as_they_were_seen
         a_removed_user_takes_their_sessions_along
     }
     sessions {

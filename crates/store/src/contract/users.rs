@@ -4,7 +4,7 @@ use sessionmint_oauth::Timestamp;
 
 use super::Instances;
 use super::fixtures::*;
-use crate::{AddUser, By, Change, ChangePassword, EndSessions, NewUser, User};
+use crate::{AddUser, By, Change, ChangePassword, ChangeUser, EndSessions, NewUser, Store, User};
 
 pub(super) async fn a_user_comes_back_as_stored(on: &Instances) {
     let all = [
@@ -327,4 +327,32 @@ pub(super) async fn a_removed_user_takes_their_sessions_along(on: &Instances) {
 
     let again = add_user(&*on.one, 2, "ada").await;
     assert_eq!(ids_of(&*on.one, &again).await, []);
+}
+
+pub(super) async fn a_user_is_changed_only_as_they_were_seen(on: &Instances) {
+    let ada = add_user(&*on.one, 1, "ada").await;
+    start(&*on.one, 1, &ada).await;
+    let seen = on.one.user(&ada).await.unwrap().unwrap();
+    let scopes: Option<sessionmint_oauth::Scope> = Some("notes:read".parse().unwrap());
+    let change = async |store: &dyn Store, seen: &User, disabled| {
+        store
+            .change_user(seen, scopes.clone(), disabled, by())
+            .await
+            .unwrap()
+    };
+    assert_eq!(change(&*on.one, &seen, false).await, ChangeUser::Changed);
+    let now = on.two.user(&ada).await.unwrap().unwrap();
+    assert_eq!((&now.scopes, now.disabled_at), (&scopes, None));
+    assert_eq!(change(&*on.two, &seen, true).await, ChangeUser::Conflict);
+    assert_eq!(ids_of(&*on.two, &ada).await.len(), 1);
+    assert_eq!(change(&*on.two, &now, true).await, ChangeUser::Changed);
+    assert!(ids_of(&*on.one, &ada).await.is_empty());
+    assert_eq!(change(&*on.one, &now, false).await, ChangeUser::Conflict);
+    let disabled = on.two.user(&ada).await.unwrap().unwrap();
+    assert_eq!(disabled.disabled_at, Some(NOW));
+    on.one.remove_user(&ada, by()).await.unwrap();
+    assert_eq!(
+        change(&*on.one, &disabled, false).await,
+        ChangeUser::NotFound
+    );
 }

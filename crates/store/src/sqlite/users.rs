@@ -10,8 +10,8 @@ use super::grants::end_grants_of;
 use super::rows::{optional, parsed, timestamp};
 use super::sessions::{count, end_sessions};
 use crate::{
-    AddUser, AuditKind, AuditReason, By, Change, ChangePassword, EndSessions, NewAuditRecord,
-    NewUser, StoreError, User, Users,
+    AddUser, AuditKind, AuditReason, By, Change, ChangePassword, ChangeUser, EndSessions,
+    NewAuditRecord, NewUser, StoreError, User, Users,
 };
 
 const SELECT: &str =
@@ -130,25 +130,7 @@ impl Users for SqliteStore {
     ) -> Result<Change, StoreError> {
         let id = id.clone();
         self.change(by, move |conn, trail| {
-            let (changed, kind) = if disabled {
-                let changed = conn
-                    .prepare_cached("UPDATE users SET disabled_at = ?2 WHERE id = ?1 AND disabled_at IS NULL")?
-                    .execute(params![id.as_str(), trail.at().millis()])?;
-                (changed, AuditKind::UserDisabled)
-            } else {
-                let changed = conn
-                    .prepare_cached("UPDATE users SET disabled_at = NULL WHERE id = ?1 AND disabled_at IS NOT NULL")?
-                    .execute([id.as_str()])?;
-                (changed, AuditKind::UserEnabled)
-            };
-            if changed == 1 {
-                trail.record(&NewAuditRecord::new(kind).user(&id))?;
-            }
-            if disabled {
-                end_sessions(conn, &id, &EndSessions::All, AuditReason::UserDisabled, trail)?;
-                end_grants_of(conn, &id, AuditReason::UserDisabled, trail)?;
-            }
-            there(conn, &id)
+            set_disabled(conn, &id, disabled, trail)
         })
         .await
     }
@@ -161,15 +143,33 @@ impl Users for SqliteStore {
     ) -> Result<Change, StoreError> {
         let id = id.clone();
         self.change(by, move |conn, trail| {
-            let scopes = scopes.map(|scopes| scopes.to_string());
-            let changed = conn
-                .prepare_cached("UPDATE users SET scopes = ?2 WHERE id = ?1 AND scopes IS NOT ?2")?
-                .execute(params![id.as_str(), scopes])?;
-            if changed == 1 {
-                let record = NewAuditRecord::new(AuditKind::UserScopesChanged).user(&id);
-                trail.record(&record.detail("scopes", scopes))?;
+            set_scopes(conn, &id, scopes.as_ref(), trail)
+        })
+        .await
+    }
+
+    async fn change_user(
+        &self,
+        seen: &User,
+        scopes: Option<Scope>,
+        disabled: bool,
+        by: By,
+    ) -> Result<ChangeUser, StoreError> {
+        let seen = seen.clone();
+        self.change(by, move |conn, trail| {
+            let stored = conn
+                .prepare_cached(&format!("{SELECT} WHERE id = ?1"))?
+                .query_row([seen.id.as_str()], from_row)
+                .optional()?;
+            let Some(stored) = stored else {
+                return Ok(ChangeUser::NotFound);
+            };
+            if (&stored.scopes, stored.disabled_at) != (&seen.scopes, seen.disabled_at) {
+                return Ok(ChangeUser::Conflict);
             }
-            there(conn, &id)
+            set_scopes(conn, &seen.id, scopes.as_ref(), trail)?;
+            set_disabled(conn, &seen.id, disabled, trail)?;
+            Ok(ChangeUser::Changed)
         })
         .await
     }
@@ -235,6 +235,60 @@ fn password_changed(
     let ended = end_sessions(conn, id, end, AuditReason::PasswordChanged, trail)?;
     end_grants_of(conn, id, AuditReason::PasswordChanged, trail)?;
     Ok(ended)
+}
+
+fn set_disabled(
+    conn: &Connection,
+    id: &UserId,
+    disabled: bool,
+    trail: &Trail<'_>,
+) -> rusqlite::Result<Change> {
+    let (changed, kind) = if disabled {
+        let changed = conn
+            .prepare_cached(
+                "UPDATE users SET disabled_at = ?2 WHERE id = ?1 AND disabled_at IS NULL",
+            )?
+            .execute(params![id.as_str(), trail.at().millis()])?;
+        (changed, AuditKind::UserDisabled)
+    } else {
+        let changed = conn
+            .prepare_cached(
+                "UPDATE users SET disabled_at = NULL WHERE id = ?1 AND disabled_at IS NOT NULL",
+            )?
+            .execute([id.as_str()])?;
+        (changed, AuditKind::UserEnabled)
+    };
+    if changed == 1 {
+        trail.record(&NewAuditRecord::new(kind).user(id))?;
+    }
+    if disabled {
+        end_sessions(
+            conn,
+            id,
+            &EndSessions::All,
+            AuditReason::UserDisabled,
+            trail,
+        )?;
+        end_grants_of(conn, id, AuditReason::UserDisabled, trail)?;
+    }
+    there(conn, id)
+}
+
+fn set_scopes(
+    conn: &Connection,
+    id: &UserId,
+    scopes: Option<&Scope>,
+    trail: &Trail<'_>,
+) -> rusqlite::Result<Change> {
+    let scopes = scopes.map(ToString::to_string);
+    let changed = conn
+        .prepare_cached("UPDATE users SET scopes = ?2 WHERE id = ?1 AND scopes IS NOT ?2")?
+        .execute(params![id.as_str(), scopes])?;
+    if changed == 1 {
+        let record = NewAuditRecord::new(AuditKind::UserScopesChanged).user(id);
+        trail.record(&record.detail("scopes", scopes))?;
+    }
+    there(conn, id)
 }
 
 /// For a command that leaves a user as they are who is so already.

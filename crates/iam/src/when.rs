@@ -1,4 +1,4 @@
-//! Points in time as people type them.
+//! Points in time as operators write them, at the command line and in the admin API.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use sessionmint_oauth::Timestamp;
 
 /// How long ago, or when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
+pub enum When {
     /// So many seconds ago.
     Ago(u64),
     /// Then.
@@ -14,7 +14,8 @@ pub(super) enum When {
 }
 
 impl When {
-    pub(super) fn at(self, now: Timestamp) -> Timestamp {
+    /// The point in time, for whoever asks at `now`.
+    pub fn at(self, now: Timestamp) -> Timestamp {
         match self {
             Self::Ago(secs) => now.minus_secs(secs),
             Self::At(at) => at,

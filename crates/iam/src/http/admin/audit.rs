@@ -1,0 +1,75 @@
+//! The audit trail. To look at it leaves no record in it.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use sessionmint_oauth::{Timestamp, UserId};
+use sessionmint_store::{AuditCursor, AuditFilter};
+
+use super::Operator;
+use super::error::AdminError;
+use super::page::{Query, page};
+use crate::when::When;
+use crate::{App, shown};
+
+/// A place in the trail, as a text.
+struct Place(AuditCursor);
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (at, id) = text.split_once('.').ok_or(())?;
+        Ok(Self(AuditCursor {
+            at: Timestamp::from_millis(at.parse().map_err(|_| ())?),
+            id: id.parse().map_err(|_| ())?,
+        }))
+    }
+}
+
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, AdminError> {
+    let (parts, _) = request.into_parts();
+    Operator::of(&app, &parts)
+        .await?
+        .may("audit:read", "/iam/audit")
+        .await?;
+    let query = Query::of(&parts.uri)?;
+    let (limit, after) = (query.limit()?, query.after::<Place>()?);
+    let now = app.clock.now();
+    let filter = AuditFilter {
+        since: query.get::<When>("since")?.map(|when| when.at(now)),
+        until: query.get::<When>("until")?.map(|when| when.at(now)),
+        user_id: query.get("user_id")?,
+        kinds: match query.text("kind") {
+            Some(text) => shown::audit_kinds(text).map_err(AdminError::Query)?,
+            None => Vec::new(),
+        },
+    };
+    let records = app
+        .store
+        .audit(&filter, after.map(|place| place.0), limit)
+        .await?;
+    let mut names: HashMap<UserId, Option<String>> = HashMap::new();
+    for id in records.iter().filter_map(|record| record.user_id.as_ref()) {
+        if !names.contains_key(id) {
+            let user = app.store.user(id).await?;
+            names.insert(id.clone(), user.map(|user| user.username));
+        }
+    }
+    let name = |id: Option<&UserId>| names.get(id?)?.as_deref();
+    let last = records.last().map(|record| {
+        let AuditCursor { at, id } = record.cursor();
+        format!("{}.{id}", at.millis())
+    });
+    let shown = records
+        .iter()
+        .map(|record| shown::audit_record(record, name(record.user_id.as_ref())))
+        .collect();
+    Ok(page("records", shown, limit, last.as_deref()))
+}

@@ -1,0 +1,185 @@
+//! The admin API: what operators do at the command line, for their programs.
+//!
+//! For clients that act for themselves, with the scope `admin`, and each only as far as its roles go: an address
+//! `/admin/users/{id}` needs the permission `users:read` or `users:write` on the resource `/iam/users/{id}`, and so on. The
+//! first client gets its role at the command line. Not for browsers: there are no CORS headers.
+
+mod audit;
+mod clients;
+mod error;
+mod grants;
+mod groups;
+mod keys;
+mod page;
+mod records;
+mod roles;
+mod users;
+mod version;
+
+use std::net::IpAddr;
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::request::Parts;
+use axum::routing::{delete, get, post, put};
+use sessionmint_access::Subject;
+use sessionmint_store::By;
+
+use super::access::Check;
+use super::bearer::{self, ServiceAccount};
+use super::client_ip::client_ip_of;
+use super::{Routes, service_endpoint};
+use crate::App;
+use error::AdminError;
+
+/// The scope of operators' programs.
+const SCOPE: &str = "admin";
+
+/// Adds the addresses of the admin API.
+pub(super) fn routes(routes: Routes, path: impl Fn(&str) -> String) -> Routes {
+    let path = |rest: &str| path(&format!("/admin{rest}"));
+    routes
+        .route(
+            &path("/users"),
+            service_endpoint(get(users::list).post(users::add)),
+        )
+        .route(
+            &path("/users/{id}"),
+            service_endpoint(get(users::show).patch(users::change).delete(users::remove)),
+        )
+        .route(
+            &path("/users/{id}/password"),
+            service_endpoint(put(users::set_password)),
+        )
+        .route(
+            &path("/users/{id}/sessions"),
+            service_endpoint(get(users::sessions).delete(users::end_sessions)),
+        )
+        .route(
+            &path("/users/{id}/sessions/{session}"),
+            service_endpoint(delete(users::end_session)),
+        )
+        .route(&path("/clients"), service_endpoint(get(clients::list)))
+        .route(
+            &path("/clients/{id}"),
+            service_endpoint(
+                get(clients::show)
+                    .patch(clients::change)
+                    .delete(clients::remove),
+            ),
+        )
+        .route(
+            &path("/clients/{id}/secrets"),
+            service_endpoint(post(clients::add_secret)),
+        )
+        .route(
+            &path("/clients/{id}/secrets/{secret}"),
+            service_endpoint(delete(clients::remove_secret)),
+        )
+        .route(&path("/grants"), service_endpoint(get(grants::list)))
+        .route(
+            &path("/grants/{id}"),
+            service_endpoint(get(grants::show).delete(grants::end)),
+        )
+        .route(
+            &path("/roles"),
+            service_endpoint(get(roles::list).post(roles::add)),
+        )
+        .route(
+            &path("/roles/{name}"),
+            service_endpoint(get(roles::show).put(roles::replace).delete(roles::remove)),
+        )
+        .route(
+            &path("/groups"),
+            service_endpoint(get(groups::list).post(groups::add)),
+        )
+        .route(
+            &path("/groups/{name}"),
+            service_endpoint(get(groups::show).delete(groups::remove)),
+        )
+        .route(
+            &path("/groups/{name}/members"),
+            service_endpoint(get(groups::members)),
+        )
+        .route(
+            &path("/groups/{name}/members/{subject}"),
+            service_endpoint(put(groups::add_member).delete(groups::remove_member)),
+        )
+        .route(
+            &path("/records"),
+            service_endpoint(get(records::list).post(records::add)),
+        )
+        .route(
+            &path("/records/{id}"),
+            service_endpoint(get(records::show).delete(records::remove)),
+        )
+        .route(&path("/keys"), service_endpoint(get(keys::list)))
+        .route(&path("/keys/rotate"), service_endpoint(post(keys::rotate)))
+        .route(&path("/audit"), service_endpoint(get(audit::list)))
+}
+
+/// A program of an operator.
+struct Operator<'a> {
+    app: &'a App,
+    account: ServiceAccount,
+    parts: &'a Parts,
+    network: IpAddr,
+}
+
+impl<'a> Operator<'a> {
+    /// Whose token it is.
+    async fn of(app: &'a App, parts: &'a Parts) -> Result<Self, AdminError> {
+        let account = bearer::service_account(app, &parts.headers, SCOPE).await?;
+        let network = client_ip_of(parts, &app.config.trusted_proxies);
+        Ok(Self {
+            app,
+            account,
+            parts,
+            network,
+        })
+    }
+
+    /// Goes on only with this permission on this resource.
+    async fn may(&self, permission: &'static str, resource: &str) -> Result<(), AdminError> {
+        let denied = || AdminError::Denied {
+            permission,
+            resource: resource.to_owned(),
+        };
+        let check = Check {
+            subject: Subject::Client(self.account.subject.clone()),
+            resource: resource.parse().map_err(|_| denied())?,
+            permission: permission.parse().map_err(|_| denied())?,
+        };
+        let index = self.app.checking("admin").await?;
+        let decision = self
+            .app
+            .checked(&index, &check, &self.account, self.parts, "admin");
+        if decision.allowed() {
+            Ok(())
+        } else {
+            Err(denied())
+        }
+    }
+
+    /// For the audit trail.
+    fn by(&self) -> By {
+        By::client(self.account.client_id.clone(), self.app.clock.now())
+            .through(self.account.client_id.clone())
+            .from(self.network)
+    }
+}
+
+/// A part of the address; what cannot be the id of anything names nothing.
+fn named<T: std::str::FromStr>(part: Result<Path<String>, PathRejection>) -> Result<T, AdminError> {
+    let Path(text) = part.map_err(|_| AdminError::NotFound)?;
+    text.parse().map_err(|_| AdminError::NotFound)
+}
+
+/// Two parts of the address.
+fn both_named<A: std::str::FromStr, B: std::str::FromStr>(
+    parts: Result<Path<(String, String)>, PathRejection>,
+) -> Result<(A, B), AdminError> {
+    let Path((first, second)) = parts.map_err(|_| AdminError::NotFound)?;
+    let first = first.parse().map_err(|_| AdminError::NotFound)?;
+    Ok((first, second.parse().map_err(|_| AdminError::NotFound)?))
+}
