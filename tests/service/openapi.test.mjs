@@ -79,14 +79,22 @@ test("the permission checks and the admin API, with a service account that may d
       body: "grant_type=client_credentials",
     });
     const bearer = `Bearer ${answer.json.access_token}`;
-    await probe({
-      of,
-      headers: [`Authorization: ${bearer}`],
-      select: ["--include-tag", "access", "--include-tag", "admin"],
-    });
+    const headers = [`Authorization: ${bearer}`];
+    // What can take the caller's own rights away comes last.
+    const own = ["adminReplaceRole", "adminRemoveRole", "adminRemoveRecord", "adminChangeClient", "adminRemoveClient"];
+    const tags = ["--include-tag", "access", "--include-tag", "admin"];
+    await probe({ of, headers, select: [...tags, ...own.flatMap((id) => ["--exclude-operation-id", id])] });
     const users = await send(of.url, { path: "/iam/admin/users", headers: { authorization: bearer } });
     assert.equal(users.status, 200);
-    assert.ok(users.json.users.length > 1, "what was made up reached the store");
+    for (const kind of ["user.added", "role.added", "group.added"]) {
+      const path = `/iam/admin/audit?limit=500&kind=${kind}`;
+      const { json } = await send(of.url, { path, headers: { authorization: bearer } });
+      assert.ok(
+        json.records.some(({ actor }) => actor.type === "client" && actor.id === "root"),
+        `${kind}: what was made up reached the store`,
+      );
+    }
+    await probe({ of, headers, select: own.flatMap((id) => ["--include-operation-id", id]) });
     assert.equal(of.log.count(/panic/), 0);
   } finally {
     await of.stop();
