@@ -97,10 +97,11 @@ pub fn grant_state(grant: &Grant, now: Timestamp) -> &'static str {
     }
 }
 
-/// A grant of a user to a client, as of `now`.
-pub fn grant(grant: &Grant, now: Timestamp) -> Value {
+/// A grant of a user of this name to a client, as of `now`.
+pub fn grant(grant: &Grant, username: Option<&str>, now: Timestamp) -> Value {
     json!({
         "id": grant.id.as_str(),
+        "username": username,
         "user_id": grant.user_id.as_str(),
         "client_id": grant.client_id.as_str(),
         "session_id": grant.session_id.as_ref().map(|id| id.as_str()),

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 use sessionmint_iam::logging::Printable;
-use sessionmint_iam::{Clock as _, SystemClock};
-use sessionmint_oauth::{ClientId, GrantId, Timestamp, UserId};
-use sessionmint_store::{AuditReason, Change, Grant as Record, Grants as _, GrantsOf, SqliteStore};
+use sessionmint_iam::{Clock as _, SystemClock, shown};
+use sessionmint_oauth::{ClientId, GrantId, UserId};
+use sessionmint_store::{AuditReason, Change, Grants as _, GrantsOf, SqliteStore};
 
 use super::by::by;
 use super::store::{Missing, block_on, open};
@@ -118,7 +117,9 @@ impl List {
         if self.json {
             let grants: Vec<_> = grants
                 .iter()
-                .map(|grant| as_json(grant, names.get(&grant.user_id), now))
+                .map(|grant| {
+                    shown::grant(grant, names.get(&grant.user_id).map(String::as_str), now)
+                })
                 .collect();
             return output::json(&grants.into());
         }
@@ -134,7 +135,7 @@ impl List {
                     output::time(grant.created_at),
                     output::time(grant.rotated_at),
                     output::time(grant.absolute_end),
-                    state(grant, now).to_owned(),
+                    shown::grant_state(grant, now).to_owned(),
                 ]
             })
             .collect();
@@ -145,35 +146,4 @@ impl List {
             &rows,
         )
     }
-}
-
-/// Whether it is over, and why.
-fn state(grant: &Record, now: Timestamp) -> &'static str {
-    match grant.revoked {
-        Some(revoked) => revoked.cause.as_str(),
-        None if now >= grant.absolute_end => "absolute-end",
-        None if now >= grant.idle_end => "idle",
-        None => "live",
-    }
-}
-
-fn as_json(grant: &Record, username: Option<&String>, now: Timestamp) -> Value {
-    json!({
-        "id": grant.id.as_str(),
-        "username": username,
-        "user_id": grant.user_id.as_str(),
-        "client_id": grant.client_id.as_str(),
-        "session_id": grant.session_id.as_ref().map(|id| id.as_str()),
-        "scope": grant.scopes.as_str(),
-        "resources": grant.resources,
-        "refresh_token": grant.current.is_some(),
-        "generation": grant.generation,
-        "auth_time": output::time(grant.auth_time),
-        "created_at": output::time(grant.created_at),
-        "renewed_at": output::time(grant.rotated_at),
-        "idle_end": output::time(grant.idle_end),
-        "absolute_end": output::time(grant.absolute_end),
-        "state": state(grant, now),
-        "ended_at": grant.revoked.map(|revoked| output::time(revoked.at)),
-    })
 }

@@ -1,17 +1,16 @@
 //! The audit trail. To look at it leaves no record in it.
 
-use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use sessionmint_oauth::{Timestamp, UserId};
+use sessionmint_oauth::Timestamp;
 use sessionmint_store::{AuditCursor, AuditFilter};
 
-use super::Operator;
 use super::error::AdminError;
 use super::page::{Query, page};
+use super::{Names, Operator};
 use crate::when::When;
 use crate::{App, shown};
 
@@ -55,21 +54,15 @@ pub(super) async fn list(
         .store
         .audit(&filter, after.map(|place| place.0), limit)
         .await?;
-    let mut names: HashMap<UserId, Option<String>> = HashMap::new();
-    for id in records.iter().filter_map(|record| record.user_id.as_ref()) {
-        if !names.contains_key(id) {
-            let user = app.store.user(id).await?;
-            names.insert(id.clone(), user.map(|user| user.username));
-        }
-    }
-    let name = |id: Option<&UserId>| names.get(id?)?.as_deref();
+    let users = records.iter().filter_map(|record| record.user_id.as_ref());
+    let names = Names::of(&app, users).await?;
     let last = records.last().map(|record| {
         let AuditCursor { at, id } = record.cursor();
         format!("{}.{id}", at.millis())
     });
     let shown = records
         .iter()
-        .map(|record| shown::audit_record(record, name(record.user_id.as_ref())))
+        .map(|record| shown::audit_record(record, names.name(record.user_id.as_ref())))
         .collect();
     Ok(page("records", shown, limit, last.as_deref()))
 }

@@ -14,7 +14,7 @@ use sessionmint_store::{AuditReason, GrantsOf};
 use super::error::AdminError;
 use super::page::Query;
 use super::users::done;
-use super::{Operator, named};
+use super::{Names, Operator, named};
 use crate::{App, shown};
 
 const ALL: &str = "/iam/grants";
@@ -45,9 +45,10 @@ pub(super) async fn list(
     };
     let now = app.clock.now();
     let grants = app.store.grants(&of).await?;
+    let names = Names::of(&app, grants.iter().map(|grant| &grant.user_id)).await?;
     let grants: Vec<_> = grants
         .iter()
-        .map(|grant| shown::grant(grant, now))
+        .map(|grant| shown::grant(grant, names.name(Some(&grant.user_id)), now))
         .collect();
     Ok(Json(json!({ "grants": grants })).into_response())
 }
@@ -62,7 +63,9 @@ pub(super) async fn show(
     let id: GrantId = named(id)?;
     operator.may("grants:read", &resource(&id)).await?;
     let grant = app.store.grant(&id).await?.ok_or(AdminError::NotFound)?;
-    Ok(Json(shown::grant(&grant, app.clock.now())).into_response())
+    let names = Names::of(&app, std::iter::once(&grant.user_id)).await?;
+    let name = names.name(Some(&grant.user_id));
+    Ok(Json(shown::grant(&grant, name, app.clock.now())).into_response())
 }
 
 pub(super) async fn end(

@@ -16,6 +16,7 @@ mod roles;
 mod users;
 mod version;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use axum::extract::Path;
@@ -23,6 +24,7 @@ use axum::extract::rejection::PathRejection;
 use axum::http::request::Parts;
 use axum::routing::{delete, get, post, put};
 use sessionmint_access::Subject;
+use sessionmint_oauth::UserId;
 use sessionmint_store::By;
 
 use super::access::Check;
@@ -166,6 +168,26 @@ impl<'a> Operator<'a> {
         By::client(self.account.client_id.clone(), self.app.clock.now())
             .through(self.account.client_id.clone())
             .from(self.network)
+    }
+}
+
+/// The names that users have now.
+struct Names(HashMap<UserId, Option<String>>);
+
+impl Names {
+    async fn of(app: &App, users: impl Iterator<Item = &UserId>) -> Result<Self, AdminError> {
+        let mut names = HashMap::new();
+        for id in users {
+            if !names.contains_key(id) {
+                let user = app.store.user(id).await?;
+                names.insert(id.clone(), user.map(|user| user.username));
+            }
+        }
+        Ok(Self(names))
+    }
+
+    fn name(&self, id: Option<&UserId>) -> Option<&str> {
+        self.0.get(id?)?.as_deref()
     }
 }
 
