@@ -10,7 +10,7 @@ mod request;
 mod response;
 
 pub use code::{CodeRefusal, IssuedCode, MAX_CODE_SECS, Presented, RedeemDecision, redeem};
-pub use interaction::{Consent, Interaction, SignedIn, decide_interaction, is_known};
+pub use interaction::{Consent, Interaction, SignedIn, decide_interaction, grantable, is_known};
 pub use request::{
     Asked, AuthorizationRequest, MAX_ECHOED_BYTES, PageError, Prompt, RequestRefusal, ReturnTo,
 };

@@ -587,6 +587,27 @@ async fn c042_scope_and_resource_only_shrink() {
 }
 
 #[tokio::test]
+async fn who_the_user_is_and_for_how_long_is_no_permission_that_they_could_lack() {
+    let service = TestService::start().await;
+    let ada = service.add_user("ada", PASSWORD).await;
+    let client = OAuthClient {
+        scopes: "notes:read notes:write offline_access openid"
+            .parse()
+            .unwrap(),
+        ..server_client(rotating())
+    };
+    service.add_oauth_client(client.clone(), Some(SECRET)).await;
+    let token = service.start_grant(&client, &ada, None).await;
+    let scopes = Some("notes:read".parse().unwrap());
+    let limited = service
+        .store
+        .set_user_scopes(&ada, scopes, By::service(START));
+    limited.await.unwrap();
+    let (claims, _) = used(&service, token.as_str()).await;
+    assert_eq!(claims["scope"], "notes:read offline_access openid");
+}
+
+#[tokio::test]
 async fn an_access_token_outlives_the_rotation_that_came_after_it() {
     let (service, _, token) = with_grant(rotating()).await;
     let more = format!("&scope=account&resource={ISSUER}");

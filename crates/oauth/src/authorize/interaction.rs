@@ -68,7 +68,7 @@ pub fn decide_interaction(
         };
     };
     let scope = match session.user_scopes {
-        Some(allowed) => granted(&request.scope, allowed),
+        Some(allowed) => grantable(&request.scope, allowed),
         None => request.scope.clone(),
     };
     let agreed = match consent {
@@ -91,7 +91,7 @@ pub fn is_known(request: &AuthorizationRequest, client: &OAuthClient) -> bool {
 
 /// What a user may grant of what is asked for: permissions as far as they have them. Who they are, and for how long, is no
 /// permission.
-fn granted(asked: &Scope, allowed: &Scope) -> Scope {
+pub fn grantable(asked: &Scope, allowed: &Scope) -> Scope {
     asked.filtered(|token| {
         allowed.contains(token) || [OPENID, PROFILE, OFFLINE_ACCESS].contains(&token)
     })

@@ -3,6 +3,7 @@
 
 use axum::http::request::Parts;
 use sessionmint_oauth::asked::{Asked, Beyond, Granted, Limits};
+use sessionmint_oauth::authorize::grantable;
 use sessionmint_oauth::form::Form;
 use sessionmint_oauth::rotation::expires_at;
 use sessionmint_oauth::{OAuthClient, Timestamp};
@@ -73,7 +74,7 @@ fn within(client: &OAuthClient, grant: &Grant, asked: Asked) -> Result<Granted, 
     })?;
     Ok(match &grant.user_scopes {
         Some(allowed) => Granted {
-            scope: granted.scope.intersection(allowed),
+            scope: grantable(&granted.scope, allowed),
             ..granted
         },
         None => granted,
