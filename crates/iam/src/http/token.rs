@@ -108,12 +108,12 @@ pub(super) async fn mint(
 ) -> Response {
     let mut line = LogLine {
         grant: "session",
-        client_id: caller.client_id().cloned(),
+        client_id: None,
         session: None,
         renewed: None,
     };
     let result = grant(&app, &caller, request, &mut line).await;
-    line.write(&result);
+    line.write(&caller, &result);
     app.metrics.token_answer(line.grant, outcome(&result));
     match result {
         Ok(minted) => answer::json_text(StatusCode::OK, minted.json),
@@ -255,10 +255,10 @@ fn outcome(result: &Result<Minted, TokenError>) -> &'static str {
 
 impl LogLine {
     /// One line, with fields that `grep` finds as `grant=session` and `outcome=minted`.
-    fn write(&self, result: &Result<Minted, TokenError>) {
+    fn write(&self, caller: &Caller, result: &Result<Minted, TokenError>) {
         let grant = display(self.grant);
         let outcome = display(outcome(result));
-        let client_id = self.client_id.as_ref().map(display);
+        let client_id = self.client_id.as_ref().or(caller.client_id()).map(display);
         let grant_of = self.renewed.as_ref().map(|renewed| &renewed.grant);
         let of_grant = grant_of.and_then(|grant| grant.session_id.as_ref());
         let own = self.session.as_ref().map(|session| &session.id);
