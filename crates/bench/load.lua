@@ -1,6 +1,7 @@
 -- The load of `cargo xtask bench`, for wrk:
 --   mint ORIGIN FILE        posts the mint's form with a cookie from FILE, values of 43 characters one after the other
 --   get PATH FILE           gets PATH with a `Cookie` header from FILE, one a line
+--   refresh BASIC FILE      posts the form of a refresh with a token from FILE, values of 100 characters, each once
 --   login ORIGIN USER PASSWORD   signs in
 -- Prints its figures as one line of JSON.
 
@@ -62,6 +63,24 @@ local function get(target, path)
   end
 end
 
+local function refresh(basic, path)
+  local LENGTH = 100
+  local values = read(path)
+  local count = math.floor(#values / LENGTH)
+  local headers = {
+    ["Authorization"] = "Basic " .. basic,
+    ["Content-Type"] = "application/x-www-form-urlencoded",
+  }
+  local text = wrk.format("POST", "/iam/oauth/token", headers, "grant_type=refresh_token&refresh_token=" .. ("@"):rep(LENGTH))
+  local at = assert(text:find("@", 1, true))
+  local head, tail = text:sub(1, at - 1), text:sub(at + LENGTH)
+  local index = math.floor(number * count / 2)
+  next_request = function()
+    index = index + 1
+    return head .. values:sub((index - 1) * LENGTH + 1, index * LENGTH) .. tail
+  end
+end
+
 local function login(origin, user, password)
   browser["Origin"] = origin
   browser["Content-Type"] = "application/json"
@@ -73,7 +92,7 @@ local function login(origin, user, password)
 end
 
 function init(args)
-  local kinds = { mint = mint, get = get, login = login }
+  local kinds = { mint = mint, get = get, refresh = refresh, login = login }
   kinds[args[1]](args[2], args[3], args[4])
 end
 

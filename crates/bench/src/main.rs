@@ -5,6 +5,7 @@
 
 mod count;
 mod floor;
+mod grants;
 mod seed;
 mod tokens;
 mod verify;
@@ -23,6 +24,8 @@ enum Cli {
     Floor(Floor),
     /// Fills a database with live sessions, and a file with their cookies' values.
     Seed(seed::Options),
+    /// Fills a database with grants, and a file with their refresh tokens.
+    SeedGrants(grants::Options),
     /// Prints what the check of a token costs, as JSON.
     Verify {
         /// How long each measurement takes.
@@ -70,6 +73,7 @@ fn main() -> Result<()> {
             alg,
         }) => floor::sqlite(&cookies, &folder, alg),
         Cli::Seed(options) => seed::run(&options),
+        Cli::SeedGrants(options) => grants::run(&options),
         Cli::Verify { seconds } => verify::run(seconds),
         Cli::Count(options) => count::run(&options),
     }

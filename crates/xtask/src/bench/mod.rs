@@ -12,6 +12,7 @@ mod http;
 mod login;
 mod mint;
 mod programs;
+mod refresh;
 mod report;
 mod results;
 mod server;
@@ -63,6 +64,8 @@ pub(crate) struct Options {
 enum Other {
     /// What a cached token costs in Node and Chromium, beside other npm packages; how each behaves when something goes wrong.
     Browser(browser::Options),
+    /// How many refresh tokens the service replaces in a second, each durably, and what one costs.
+    Refresh(refresh::Options),
     /// What the check of a permission costs in process, with 100,000 records.
     Access,
 }
@@ -83,6 +86,7 @@ const SECTIONS: [&str; 6] = ["mint", "growth", "start", "login", "verify", "size
 pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.other {
         Some(Other::Browser(options)) => return browser::run(options),
+        Some(Other::Refresh(options)) => return refresh::run(options),
         Some(Other::Access) => return access(),
         None => {}
     }

@@ -65,6 +65,22 @@ impl Programs {
         sh::quiet(&mut command)
     }
 
+    /// Fills a new database with grants, and a file with their refresh tokens.
+    pub(super) fn seed_grants(
+        &self,
+        database: &Path,
+        tokens: &Path,
+        grants: u64,
+        secret: &str,
+    ) -> Result<()> {
+        let mut command = Command::new(&self.helpers);
+        command.arg("seed-grants").arg("--database").arg(database);
+        command.arg("--tokens").arg(tokens);
+        command.args(["--grants", &grants.to_string(), "--secret", secret]);
+        command.args(["--resource", RESOURCE]);
+        sh::quiet(&mut command)
+    }
+
     /// The service on the database `iam.db` in `folder`, as an operator would run it.
     pub(super) fn service(&self, folder: &Path, alg: &str) -> Result<Command> {
         let config = self.config(folder, alg)?;

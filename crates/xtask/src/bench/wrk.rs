@@ -28,6 +28,13 @@ pub(super) enum Load<'a> {
         /// Header values, one a line.
         cookies: &'a Path,
     },
+    /// Uses refresh tokens of a file, each once.
+    Refresh {
+        /// The client's credentials in base64.
+        basic: &'a str,
+        /// Values without separator.
+        tokens: &'a Path,
+    },
     /// Signs in.
     Login {
         /// The origin that they come from.
@@ -74,6 +81,7 @@ impl Wrk {
         match load {
             Load::Mint { origin, cookies } => command.args(["mint", origin]).arg(cookies),
             Load::Get { target, cookies } => command.args(["get", target]).arg(cookies),
+            Load::Refresh { basic, tokens } => command.args(["refresh", basic]).arg(tokens),
             Load::Login {
                 origin,
                 user,
