@@ -81,3 +81,21 @@ test("a_client_has_its_user_signed_out_after_they_confirm", async () => {
   await assert.rejects(client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub));
 });
 
+
+test("c092_a_refresh_token_is_renewed_and_given_back", async () => {
+  const tokens = await signIn(config, { scope: "openid offline_access notes:read", resource: RESOURCE });
+  const renewed = await client.refreshTokenGrant(config, tokens.refresh_token);
+  assert.notEqual(renewed.access_token, tokens.access_token);
+  await client.fetchUserInfo(config, renewed.access_token, tokens.claims().sub);
+  await client.tokenRevocation(config, renewed.refresh_token);
+  await assert.rejects(client.refreshTokenGrant(config, renewed.refresh_token), (error) => error.error === "invalid_grant");
+});
+
+test("c044_a_service_is_told_what_is_in_a_token_for_it_and_nothing_of_others", async () => {
+  const authenticate = client.ClientSecretBasic(service.secrets.worker);
+  const worker = await client.discovery(new URL(service.issuer), "worker", undefined, authenticate, insecure);
+  const tokens = await signIn(config, { resource: RESOURCE });
+  const told = await client.tokenIntrospection(worker, tokens.access_token);
+  assert.deepEqual([told.active, told.client_id, told.aud], [true, "server-side", RESOURCE]);
+  assert.equal((await client.tokenIntrospection(worker, "nonsense")).active, false);
+});
