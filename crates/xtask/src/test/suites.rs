@@ -170,7 +170,21 @@ fn clients() -> Result<Counts> {
     demo::services()?;
     npm::install("tests/clients")?;
     let python = python()?;
-    node("tests", "clients", &[("PYTHON", &python)])
+    let openidconnect = openidconnect()?;
+    let programs = [
+        ("PYTHON", python.as_path()),
+        ("OPENIDCONNECT", openidconnect.as_path()),
+    ];
+    node("tests", "clients", &programs)
+}
+
+/// The client in Rust, which is no member of the workspace: what it depends on is nobody else's.
+fn openidconnect() -> Result<PathBuf> {
+    let target = sh::target().join("clients");
+    let manifest = "tests/clients/openidconnect/Cargo.toml";
+    let args = ["build", "--quiet", "--locked", "--manifest-path", manifest];
+    sh::run(sh::cmd("cargo", args).arg("--target-dir").arg(&target))?;
+    Ok(target.join("debug/sessionmint-openidconnect-client"))
 }
 
 /// What each engine shows is written in the tests, and listed for people.
