@@ -120,3 +120,12 @@ for (const [how, prepare] of [
     assert.match(await page.text("login-notice"), /another tab/);
   });
 }
+
+test("the steps of a second tab say where its token is from", async () => {
+  await openOther();
+  const { steps, minted } = await other.evaluate(() => ({
+    steps: document.querySelector('[data-testid="stepper"] .steps').textContent,
+    minted: Number(document.querySelector('[data-testid="mint-count"]').textContent),
+  }));
+  assert.match(steps, minted === 0 ? /Token handed over/ : /Token minted/);
+});

@@ -55,11 +55,12 @@ export function stepper(trace: Trace): HTMLElement {
 
 function item(step: Step, choose: () => void) {
   const state = h("span", { class: "visually-hidden" });
+  const title = h("span", { class: "step-title" }, step.title);
   const button = h(
     "button",
     { type: "button", onclick: choose },
     h("span", { class: "step-number", "aria-hidden": "true" }, String(step.number)),
-    h("span", { class: "step-title" }, step.title),
+    title,
     state,
   );
   const element = h("li", { "data-step": step.number, "data-done": "false" }, button);
@@ -67,6 +68,7 @@ function item(step: Step, choose: () => void) {
     setAttribute(element, "data-done", String(now.state === "done"));
     setAttribute(element, "data-state", now.state);
     setAttribute(button, "aria-pressed", String(shown));
+    setText(title, now.title);
     setText(state, `: ${STATE_TEXT[now.state]}`);
   };
   return { element, update };
