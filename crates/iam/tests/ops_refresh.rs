@@ -40,6 +40,19 @@ fn sha256(text: &str) -> Vec<u8> {
         .to_vec()
 }
 
+/// Looks in steps for what another process or thread does, for half a minute at least.
+#[track_caller]
+fn until(step: Duration, condition: impl Fn() -> bool) {
+    let looks = Duration::from_secs(30).as_micros() / step.as_micros();
+    for _ in 0..looks {
+        if condition() {
+            return;
+        }
+        thread::sleep(step);
+    }
+    panic!("it did not happen within half a minute");
+}
+
 /// The client `server`, and so many grants of `ann` to it; their first refresh tokens.
 fn grants(folder: &Path, count: u16) -> Vec<RefreshToken> {
     let file = folder.join("iam.db");
@@ -141,9 +154,7 @@ fn c156_a_kill_between_commit_and_answer_loses_no_token() {
             body.len()
         )
         .unwrap();
-        while row(folder, &token).0 == 0 {
-            thread::sleep(Duration::from_millis(1));
-        }
+        until(Duration::from_millis(1), || row(folder, &token).0 != 0);
         kill(&mut server);
         let (_, committed) = row(folder, &token);
         let mut again = serve(folder, &[]);
@@ -188,9 +199,9 @@ fn c156_kills_under_load_leave_one_state_to_go_on_from() {
                 })
             });
             // Another moment in each round.
-            while answered.load(Ordering::SeqCst) < 5 + 7 * round {
-                thread::sleep(Duration::from_micros(200));
-            }
+            until(Duration::from_micros(200), || {
+                answered.load(Ordering::SeqCst) >= 5 + 7 * round
+            });
             kill(&mut server);
             for caller in callers {
                 told.extend(caller.join().unwrap());
