@@ -1,7 +1,7 @@
 // The npm package on a bare page, against the real service behind a recording proxy that can make the network fail.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "../harness/behaviour.mjs";
-import { startBare, TOKEN, waitFor } from "../harness/bare.mjs";
+import { cors, login, startBare, TOKEN, waitFor } from "../harness/bare.mjs";
 import { origin, scheme } from "../harness/engine.mjs";
 import { startProxy } from "../harness/proxy.mjs";
 import { PASSWORD } from "../harness/stack.mjs";
@@ -167,75 +167,6 @@ test("c137_the_token_goes_to_no_other_origin", async () => {
   assert.match(allowed.headers.authorization, /^Bearer eyJ/);
 });
 
-for (const [name, fault, code] of [
-  ["hangs", () => "hang", "timeout"],
-  ["refuses", () => "refuse", "network"],
-  ["answers 500", () => status(500), "unavailable"],
-  ["answers 429", () => status(429, { "retry-after": "1" }), "throttled"],
-]) {
-  test(`c139_while_the_token_endpoint_${name.replace(" ", "_")}_a_valid_token_is_served_and_nobody_is_signed_out`, async () => {
-    await page.evaluate(async (api) => {
-      const { createTokenManager } = await import("/pkg/index.js");
-      window.auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
-      window.events = [];
-      for (const name of ["signedout", "degraded", "recovered", "renewed"]) auth.on(name, () => events.push(name));
-      window.first = await auth.getToken();
-      window.expires = Date.now() + 10_000;
-    }, api);
-    const make = fault();
-    proxy.fault = (request, response) => {
-      if (!request.url.startsWith("/iam/")) return false;
-      if (make === "hang") return true;
-      if (make === "refuse") request.socket.destroy();
-      else make(request, response);
-      return true;
-    };
-    // Until its end the token in hand is served at once.
-    const served = await page.evaluate(async () => {
-      let late = 0;
-      let last;
-      while (Date.now() < expires - 1500) {
-        // At once: before the next task, so without waiting for any answer or timer.
-        last = await Promise.race([auth.getToken(), new Promise((resolve) => setTimeout(resolve, 0))]);
-        if (last === undefined) late += 1;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-      return { late, same: last === first };
-    });
-    assert.deepEqual(served, { late: 0, same: true });
-    // After it, a typed temporary error; still not signed out.
-    const failed = await page.evaluate(async () => {
-      while (auth.peek()) await new Promise((resolve) => setTimeout(resolve, 100));
-      const start = performance.now();
-      const error = await auth.getToken().then(() => undefined, (error) => error);
-      const seconds = (performance.now() - start) / 1000;
-      // A mint begins up to a few milliseconds after its caller, whose patience may end that much earlier.
-      while (!events.includes("degraded") && performance.now() - start < 11_000) await new Promise((resolve) => setTimeout(resolve, 50));
-      return { code: error?.code, temporary: error?.temporary, seconds, state: auth.state, events };
-    });
-    assert.equal(failed.code, code);
-    assert.equal(failed.temporary, true);
-    assert.ok(failed.seconds < 11, `failed after ${failed.seconds} s`);
-    assert.ok(!failed.events.includes("signedout"), failed.events.join());
-    assert.ok(failed.events.includes("degraded"), failed.events.join());
-    // The network is back: the next token comes within one back-off step.
-    proxy.fault = undefined;
-    proxy.release();
-    const back = await page.evaluate(async () => {
-      const start = performance.now();
-      for (;;) {
-        const token = await auth.getToken().catch(() => undefined);
-        if (token) return { seconds: (performance.now() - start) / 1000, fresh: token !== first, events };
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    });
-    assert.equal(back.fresh, true);
-    assert.ok(back.seconds < 31, `back after ${back.seconds} s`);
-    assert.ok(back.events.includes("recovered"), back.events.join());
-    assert.ok(!back.events.includes("signedout"), back.events.join());
-  });
-}
-
 test("c142_a_mint_that_answers_after_sign_out_is_dropped", async () => {
   let answerLate;
   const late = new Promise((resolve) => (answerLate = resolve));
@@ -357,30 +288,6 @@ for (const [name, jump] of [["an hour ahead", 3_600_000], ["an hour back", -3_60
     // An hour ahead the token may have expired while the machine slept: it is not used again.
     if (jump > 0) assert.equal(state.first, false);
   });
-}
-
-async function login({ api, user, password }) {
-  const { createTokenManager } = await import("/pkg/index.js");
-  const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
-  await auth.login({ username: user, password });
-  auth.dispose();
-}
-
-function cors(request) {
-  return {
-    "access-control-allow-origin": request.headers.origin ?? "*",
-    "access-control-allow-credentials": "true",
-    "access-control-allow-headers": "authorization, content-type",
-    "access-control-expose-headers": "retry-after",
-    vary: "origin",
-  };
-}
-
-function status(code, headers = {}) {
-  return (request, response) => {
-    response.writeHead(code, { ...cors(request), "content-type": "application/json", ...headers });
-    response.end("{}");
-  };
 }
 
 const refused = new Set();

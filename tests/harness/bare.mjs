@@ -60,3 +60,22 @@ export async function waitFor(condition) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+/** Signs in, in a page. */
+export async function login({ api, user, password }) {
+  const { createTokenManager } = await import("/pkg/index.js");
+  const auth = createTokenManager({ iam: `${api}/iam`, apis: [api] });
+  await auth.login({ username: user, password });
+  auth.dispose();
+}
+
+/** The fields that let the page of this request read the answer. */
+export function cors(request) {
+  return {
+    "access-control-allow-origin": request.headers.origin ?? "*",
+    "access-control-allow-credentials": "true",
+    "access-control-allow-headers": "authorization, content-type",
+    "access-control-expose-headers": "retry-after",
+    vary: "origin",
+  };
+}

@@ -22,3 +22,9 @@ export function test(name, ...rest) {
   const reason = cannot[engine];
   node.test(name, { skip: reason && `${ENGINES[engine]} cannot show this: ${reason}` }, run);
 }
+
+/** The behaviours that `define` has, which have nothing in common, run at the same time. */
+export function together(name, define) {
+  if (listed) return define();
+  node.describe(name, { concurrency: true }, define);
+}
