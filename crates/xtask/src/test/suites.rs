@@ -196,17 +196,17 @@ fn engines() -> Result<Counts> {
 }
 
 fn chromium() -> Result<Counts> {
-    browser("browser", &[("BROWSER", Path::new("chromium"))])
+    browser("chromium")
 }
 
 fn firefox() -> Result<Counts> {
-    browser("browser", &[("BROWSER", Path::new("firefox"))])
+    browser("firefox")
 }
 
 fn webkit() -> Result<Counts> {
     debian::webkit()?;
     debian::openssl()?;
-    browser("browser", &[("BROWSER", Path::new("webkit"))])
+    browser("webkit")
 }
 
 fn chromium_without_wasm() -> Result<Counts> {
@@ -217,22 +217,44 @@ fn firefox_without_wasm() -> Result<Counts> {
     without_wasm("firefox")
 }
 
-/// The package against the real service, on pages whose policy forbids WebAssembly.
-fn without_wasm(name: &str) -> Result<Counts> {
-    let variables = [("BROWSER", name), ("WASM", "forbidden")];
-    browser(
-        "browser/module.test.mjs",
-        &variables.map(|(variable, value)| (variable, Path::new(value))),
-    )
+/// Files whose tests have deadlines of a second or so, or count what is left in memory: nothing else runs beside them.
+const ALONE: [&str; 4] = ["app", "leaks", "lifecycle", "tabs"];
+
+fn browser(name: &str) -> Result<Counts> {
+    let tests = files("tests/browser")?;
+    let (alone, others) = tests.into_iter().partition::<Vec<_>, _>(|file| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        ALONE
+            .iter()
+            .any(|alone| name == format!("{alone}.test.mjs"))
+    });
+    if alone.len() != ALONE.len() {
+        bail!("a file of tests that run alone is not there any more: {alone:?}");
+    }
+    let mut counts = in_browser(name, &others, 2, &[])?;
+    counts += in_browser(name, &alone, 1, &[])?;
+    Ok(counts)
 }
 
-fn browser(tests: &str, variables: &[(&str, &Path)]) -> Result<Counts> {
+fn in_browser(
+    name: &str,
+    files: &[PathBuf],
+    at_once: usize,
+    variables: &[(&str, &Path)],
+) -> Result<Counts> {
     demo::build()?;
     npm::install("tests")?;
     debian::browsers()?;
-    node("tests", tests, variables)
+    let variables = [&[("BROWSER", Path::new(name))], variables].concat();
+    node_files("tests", files, at_once, &variables)
 }
 
+/// The package against the real service, on pages whose policy forbids WebAssembly.
+fn without_wasm(name: &str) -> Result<Counts> {
+    let folder = sh::root().join("tests/browser");
+    let tests = ["module", "outage"].map(|file| folder.join(format!("{file}.test.mjs")));
+    in_browser(name, &tests, 2, &[("WASM", Path::new("forbidden"))])
+}
 /// A Python with the JOSE libraries that check our tokens, in a folder of its own.
 pub(super) fn python() -> Result<PathBuf> {
     let venv = sh::target().join("venv");
@@ -260,30 +282,41 @@ pub(super) fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Runs `tests` of `folder`, one file or the `*.test.mjs` files of a folder one after the other, with more `variables`. Shows
-/// the output of a failed run.
-fn node(folder: &str, tests: &str, variables: &[(&str, &Path)]) -> Result<Counts> {
-    let folder = sh::root().join(folder);
-    let tests = folder.join(tests);
+/// The `*.test.mjs` files of a folder.
+fn files(folder: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    if tests.is_file() {
-        files.push(tests);
-    } else {
-        for entry in std::fs::read_dir(tests)? {
-            let path = entry?.path();
-            if path.to_string_lossy().ends_with(".test.mjs") {
-                files.push(path);
-            }
+    for entry in std::fs::read_dir(sh::root().join(folder))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
         }
     }
     files.sort();
-    let mut command = sh::cmd(
-        "node",
-        ["--test", "--test-reporter=tap", "--test-concurrency=1"],
-    );
+    Ok(files)
+}
+
+/// Runs the tests of the folder `tests` of `package`, with more `variables`.
+fn node(package: &str, tests: &str, variables: &[(&str, &Path)]) -> Result<Counts> {
+    node_files(
+        package,
+        &files(&format!("{package}/{tests}"))?,
+        1,
+        variables,
+    )
+}
+
+/// Runs these files of `package`, so many at a time, with more `variables`. Shows the output of a failed run.
+fn node_files(
+    package: &str,
+    files: &[PathBuf],
+    at_once: usize,
+    variables: &[(&str, &Path)],
+) -> Result<Counts> {
+    let mut command = sh::cmd("node", ["--test", "--test-reporter=tap"]);
     command
-        .args(&files)
-        .current_dir(&folder)
+        .arg(format!("--test-concurrency={at_once}"))
+        .args(files)
+        .current_dir(sh::root().join(package))
         .env("XTASK_TARGET", sh::target());
     command.envs(variables.iter().copied());
     let output = sh::output(&mut command)?;
