@@ -1,7 +1,7 @@
 -- The load of `cargo xtask bench`, for wrk:
 --   mint ORIGIN FILE        posts the mint's form with a cookie from FILE, values of 43 characters one after the other
 --   get PATH FILE           gets PATH with a `Cookie` header from FILE, one a line
---   refresh BASIC FILE      posts the form of a refresh with a token from FILE, values of 100 characters, each once
+--   refresh BASIC FILE      posts the form of a refresh with a token from FILE, one a line and all of one length, each once
 --   login ORIGIN USER PASSWORD   signs in
 -- Prints its figures as one line of JSON.
 
@@ -64,20 +64,25 @@ local function get(target, path)
 end
 
 local function refresh(basic, path)
-  local LENGTH = 100
   local values = read(path)
-  local count = math.floor(#values / LENGTH)
+  local length = assert(values:find("\n", 1, true)) - 1
+  local count = #values / (length + 1)
   local headers = {
     ["Authorization"] = "Basic " .. basic,
     ["Content-Type"] = "application/x-www-form-urlencoded",
   }
-  local text = wrk.format("POST", "/iam/oauth/token", headers, "grant_type=refresh_token&refresh_token=" .. ("@"):rep(LENGTH))
+  local text = wrk.format("POST", "/iam/oauth/token", headers, "grant_type=refresh_token&refresh_token=" .. ("@"):rep(length))
   local at = assert(text:find("@", 1, true))
-  local head, tail = text:sub(1, at - 1), text:sub(at + LENGTH)
-  local index = math.floor(number * count / 2)
+  local head, tail = text:sub(1, at - 1), text:sub(at + length)
+  -- Each of two threads has a half. When that is used up, what is sent is no token; the refusal fails the measurement.
+  local index, last = math.floor(number * count / 2), math.floor((number + 1) * count / 2)
   next_request = function()
+    if index == last then
+      return text
+    end
+    local start = index * (length + 1)
     index = index + 1
-    return head .. values:sub((index - 1) * LENGTH + 1, index * LENGTH) .. tail
+    return head .. values:sub(start + 1, start + length) .. tail
   end
 end
 

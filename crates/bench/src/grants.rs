@@ -4,13 +4,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use sessionmint_iam::config::{Database, KeysConfig};
 use sessionmint_iam::keys::SigningKeys;
 use sessionmint_iam::renewal;
 use sessionmint_oauth::{
-    ClientAuthentication, ClientSubject, GrantId, GrantType, OAuthClient, RefreshPolicy,
+    Algorithm, ClientAuthentication, ClientSubject, GrantId, GrantType, OAuthClient, RefreshPolicy,
     RefreshToken, SecretId, Timestamp, UserId,
 };
 use sessionmint_store::{
@@ -18,6 +18,8 @@ use sessionmint_store::{
     Users as _,
 };
 use tokio::task::JoinSet;
+
+use crate::tokens::Alg;
 
 /// Writes that wait for one commit.
 const AT_ONCE: usize = 1000;
@@ -30,15 +32,21 @@ pub(crate) struct Options {
     /// How many grants.
     #[arg(long)]
     grants: usize,
-    /// The file for the refresh tokens, each of 100 characters, without anything between them.
+    /// What signs: the service's setting, for the first key is made here.
+    #[arg(long)]
+    algorithm: Alg,
+    /// The file for the refresh tokens, one a line.
     #[arg(long)]
     tokens: PathBuf,
     /// The secret of the client `server`.
     #[arg(long)]
     secret: String,
-    /// What the client asks for.
+    /// What the grants are for; may be given more than once.
+    #[arg(long, required = true)]
+    resource: Vec<String>,
+    /// How long a replaced token is answered with its successor, in seconds.
     #[arg(long)]
-    resource: String,
+    window: Option<u64>,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -52,7 +60,13 @@ async fn fill(options: &Options) -> Result<()> {
     let store = Arc::new(SqliteStore::open(&options.database)?);
     let by = By::service(Timestamp::from_millis(crate::wall_millis()?));
     let (config, database) = (
-        KeysConfig::default(),
+        KeysConfig {
+            algorithm: match options.algorithm {
+                Alg::ES256 => Algorithm::Es256,
+                Alg::EdDSA => Algorithm::EdDsa,
+            },
+            ..KeysConfig::default()
+        },
         Database::Sqlite(options.database.clone()),
     );
     let keys = SigningKeys::open(&config, &database, &*store, &by).await?;
@@ -84,7 +98,7 @@ async fn fill(options: &Options) -> Result<()> {
         for _ in 0..left.min(AT_ONCE) {
             let id = GrantId::from_random(crate::random()?);
             let token = RefreshToken::first(&id, crate::random()?, keys.newest(), &*keys)?;
-            tokens.write_all(token.as_str().as_bytes())?;
+            writeln!(tokens, "{}", token.as_str())?;
             let grant = new_grant(&client, &user, id, &token, by.at);
             let (store, by) = (Arc::clone(&store), by.clone());
             starts.spawn(async move { store.start_grant(grant, by).await });
@@ -122,6 +136,7 @@ fn new_grant(
 }
 
 fn client(options: &Options) -> Result<OAuthClient> {
+    let policy = RefreshPolicy::default();
     Ok(OAuthClient {
         client_id: "server".parse()?,
         subject: ClientSubject::from_random(crate::random()?),
@@ -131,12 +146,15 @@ fn client(options: &Options) -> Result<OAuthClient> {
         grants: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         redirect_uris: vec!["https://server.example.com/callback".to_owned()],
         post_logout_redirect_uris: Vec::new(),
-        default_resource: options.resource.clone(),
-        resources: vec![options.resource.clone()],
+        default_resource: options.resource.first().context("no resource")?.clone(),
+        resources: options.resource.clone(),
         scopes: "notes:read notes:write".parse()?,
         default_scopes: "notes:read".parse()?,
         ttl: 300,
-        refresh: RefreshPolicy::default(),
+        refresh: RefreshPolicy {
+            window_secs: options.window.unwrap_or(policy.window_secs),
+            ..policy
+        },
         trusted: false,
         disabled_at: None,
     })

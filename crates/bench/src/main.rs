@@ -1,12 +1,14 @@
 //! What `cargo xtask bench` measures the service against, and helpers that only make sense optimised.
 //!
 //! `floor` are the smallest servers that could do the job or a part of it, made of the same libraries and of none of the
-//! service's code. `seed` fills a database through the storage crate. `verify` and `count` call the product in process.
+//! service's code. `seed` and `grants` fill a database through the storage crate. `storm` is many clients of
+//! the service at once. `verify` and `count` call the product in process.
 
 mod count;
 mod floor;
 mod grants;
 mod seed;
+mod storm;
 mod tokens;
 mod verify;
 
@@ -26,6 +28,8 @@ enum Cli {
     Seed(seed::Options),
     /// Fills a database with grants, and a file with their refresh tokens.
     SeedGrants(grants::Options),
+    /// Bursts of callers with one refresh token each; prints what became of them, as JSON.
+    Storm(storm::Options),
     /// Prints what the check of a token costs, as JSON.
     Verify {
         /// How long each measurement takes.
@@ -74,6 +78,7 @@ fn main() -> Result<()> {
         }) => floor::sqlite(&cookies, &folder, alg),
         Cli::Seed(options) => seed::run(&options),
         Cli::SeedGrants(options) => grants::run(&options),
+        Cli::Storm(options) => storm::run(&options),
         Cli::Verify { seconds } => verify::run(seconds),
         Cli::Count(options) => count::run(&options),
     }

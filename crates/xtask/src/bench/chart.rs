@@ -1,9 +1,10 @@
-//! The chart: CPU time of the server for one token, floors and service in one panel, peers in the other.
+//! The chart: CPU time of the server for one token: floors and service, the service beside peers, and both for a refresh.
 
 use std::fmt::Write as _;
 
 use super::goals::number;
 use super::mint::names;
+use super::refresh::names as refresh;
 use super::results::{Contestant, Results};
 
 const WIDTH: f64 = 760.0;
@@ -24,38 +25,33 @@ struct Bar<'a> {
 /// The chart as SVG; none without a mint run. Follows the reader's light or dark scheme.
 pub(super) fn draw(results: &Results) -> Option<String> {
     let contestants = &results.mint.as_ref()?.contestants;
-    let bars = |wanted: &[(&'static str, &'static str, &'static str)]| -> Vec<Bar<'static>> {
-        let bar = |(name, label, class): &(&str, &'static str, &'static str)| {
-            let one = contestants.iter().find(|one| one.name == *name)?;
-            Some(Bar {
-                label,
-                class,
-                value: Contestant::cpu_us(one),
-            })
-        };
-        wanted.iter().filter_map(bar).collect()
-    };
-    let floors = bars(&[
-        (names::FIXED, "axum, a fixed answer", "floor"),
-        (names::MEMORY, "+ session, claims, no signature", "floor"),
-        (names::MEMORY_EDDSA, "floor in memory, EdDSA", "floor"),
-        (names::SQLITE_EDDSA, "floor on SQLite, EdDSA", "floor"),
-        (names::OURS_EDDSA, "sessionmint, EdDSA", "ours"),
-        (names::MEMORY_ES256, "floor in memory, ES256", "floor"),
-        (names::SQLITE_ES256, "floor on SQLite, ES256", "floor"),
-        (names::OURS_ES256, "sessionmint, ES256", "ours"),
-    ]);
-    let peers = bars(&[
-        (names::OURS_EDDSA, "sessionmint, EdDSA", "ours"),
-        (names::OURS_ES256, "sessionmint, ES256", "ours"),
-        (
-            names::OIDC_PROVIDER,
-            "oidc-provider, silent authorize",
-            "peer",
-        ),
-        (names::BETTER_AUTH_TUNED, "better-auth, tuned", "peer"),
-        (names::BETTER_AUTH, "better-auth, as it comes", "peer"),
-    ]);
+    let floors = bars(
+        contestants,
+        &[
+            (names::FIXED, "axum, a fixed answer", "floor"),
+            (names::MEMORY, "+ session, claims, no signature", "floor"),
+            (names::MEMORY_EDDSA, "floor in memory, EdDSA", "floor"),
+            (names::SQLITE_EDDSA, "floor on SQLite, EdDSA", "floor"),
+            (names::OURS_EDDSA, "sessionmint, EdDSA", "ours"),
+            (names::MEMORY_ES256, "floor in memory, ES256", "floor"),
+            (names::SQLITE_ES256, "floor on SQLite, ES256", "floor"),
+            (names::OURS_ES256, "sessionmint, ES256", "ours"),
+        ],
+    );
+    let peers = bars(
+        contestants,
+        &[
+            (names::OURS_EDDSA, "sessionmint, EdDSA", "ours"),
+            (names::OURS_ES256, "sessionmint, ES256", "ours"),
+            (
+                names::OIDC_PROVIDER,
+                "oidc-provider, silent authorize",
+                "peer",
+            ),
+            (names::BETTER_AUTH_TUNED, "better-auth, tuned", "peer"),
+            (names::BETTER_AUTH, "better-auth, as it comes", "peer"),
+        ],
+    );
     let mut body = String::new();
     let mut y = panel(
         &mut body,
@@ -65,6 +61,21 @@ pub(super) fn draw(results: &Results) -> Option<String> {
     )?;
     if peers.iter().any(|bar| bar.class == "peer") {
         y = panel(&mut body, y + GAP, "Against others", &peers)?;
+    }
+    if let Some(results) = &results.refresh {
+        let refreshes = bars(
+            &results.contestants,
+            &[
+                (refresh::OURS_EDDSA, "sessionmint on disk, EdDSA", "ours"),
+                (refresh::OURS_ES256, "sessionmint on disk, ES256", "ours"),
+                (
+                    refresh::OIDC_PROVIDER,
+                    "oidc-provider in memory, EdDSA",
+                    "peer",
+                ),
+            ],
+        );
+        y = panel(&mut body, y + GAP, "A refresh token replaced", &refreshes)?;
     }
     let height = y + 34.0;
     let mut svg = String::new();
@@ -85,6 +96,22 @@ pub(super) fn draw(results: &Results) -> Option<String> {
     )
     .ok()?;
     Some(svg)
+}
+
+/// The bars of those who took part: name, label, class.
+fn bars(
+    contestants: &[Contestant],
+    wanted: &[(&str, &'static str, &'static str)],
+) -> Vec<Bar<'static>> {
+    let bar = |(name, label, class): &(&str, &'static str, &'static str)| {
+        let one = contestants.iter().find(|one| one.name == *name)?;
+        Some(Bar {
+            label,
+            class,
+            value: one.cpu_us(),
+        })
+    };
+    wanted.iter().filter_map(bar).collect()
 }
 
 /// Draws one panel from `top` down; where it ends.

@@ -1,6 +1,7 @@
 //! What the figures should be, as ratios where that is possible.
 
 use super::mint::names;
+use super::refresh;
 use super::results::{Contestant, Results, median};
 
 /// One goal and how it stands.
@@ -15,6 +16,7 @@ pub(super) struct Goal {
 pub(super) fn all(results: &Results) -> Vec<Goal> {
     let mut goals = Goals(Vec::new());
     goals.mint(results);
+    goals.refresh(results);
     goals.memory(results);
     goals.growth(results);
     goals.rest(results);
@@ -98,6 +100,36 @@ impl Goals {
             "CPU of oidc-provider against ours (EdDSA)",
             10.0,
             ratio(cpu(names::OIDC_PROVIDER), eddsa),
+            " ×",
+        );
+    }
+
+    fn refresh(&mut self, results: &Results) {
+        let contestants = results
+            .refresh
+            .as_ref()
+            .map_or(&[][..], |refresh| &refresh.contestants);
+        let per_second = |name: &str| {
+            let found = contestants.iter().find(|one| one.name == name);
+            found.map(Contestant::per_second)
+        };
+        let least = [refresh::names::OURS_EDDSA, refresh::names::OURS_ES256]
+            .into_iter()
+            .filter_map(per_second)
+            .reduce(f64::min);
+        self.at_least(
+            "durable refreshes a second, 64 connections",
+            4000.0,
+            least,
+            "",
+        );
+        let peer = per_second(refresh::names::OIDC_PROVIDER);
+        self.at_least(
+            "durable refreshes a second against oidc-provider in memory (EdDSA)",
+            2.5,
+            per_second(refresh::names::OURS_EDDSA)
+                .zip(peer)
+                .map(|(ours, peer)| ours / peer),
             " ×",
         );
     }

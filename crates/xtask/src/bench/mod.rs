@@ -17,6 +17,7 @@ mod report;
 mod results;
 mod server;
 mod start;
+mod storm;
 mod wrk;
 
 use std::path::PathBuf;
@@ -33,8 +34,9 @@ use results::Results;
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "\
-Sections: mint (floors, service, peers), growth (cost against 1,000 to 1,000,000 sessions, memory), start, login (mints
-while sign-ins saturate password hashing), verify, size.
+Sections: mint (floors, service, peers), refresh (service, peer), storm (callers with one refresh token, which have to come
+away with a working pair), growth (cost against 1,000 to 1,000,000 sessions, memory), start, login (mints while sign-ins
+saturate password hashing), verify, size.
 
 Each run keeps its raw figures in target/bench/<time>.json; target/bench/latest.json has the newest of each section, and
 RESULTS.md and chart.svg beside it are made from that. `--publish` copies these two into crates/bench.
@@ -64,8 +66,6 @@ pub(crate) struct Options {
 enum Other {
     /// What a cached token costs in Node and Chromium, beside other npm packages; how each behaves when something goes wrong.
     Browser(browser::Options),
-    /// How many refresh tokens the service replaces in a second, each durably, and what one costs.
-    Refresh(refresh::Options),
     /// What the check of a permission costs in process, with 100,000 records.
     Access,
 }
@@ -80,13 +80,14 @@ pub(crate) struct Bench {
     only: Vec<String>,
 }
 
-const SECTIONS: [&str; 6] = ["mint", "growth", "start", "login", "verify", "size"];
+const SECTIONS: [&str; 8] = [
+    "mint", "refresh", "storm", "growth", "start", "login", "verify", "size",
+];
 
 /// `cargo xtask bench`.
 pub(crate) fn run(options: &Options) -> Result<()> {
     match &options.other {
         Some(Other::Browser(options)) => return browser::run(options),
-        Some(Other::Refresh(options)) => return refresh::run(options),
         Some(Other::Access) => return access(),
         None => {}
     }
@@ -130,12 +131,15 @@ impl Bench {
             sh::step(&format!("measuring: {section}"));
             match section {
                 "mint" => results.mint = Some(mint::run(self)?),
+                "refresh" => results.refresh = Some(refresh::run(self)?),
+                "storm" => results.storm = Some(storm::run(self)?),
                 "growth" => results.growth = Some(growth::run(self)?),
                 "start" => results.start = Some(start::run(self)?),
                 "login" => results.login = Some(login::run(self)?),
                 "verify" => results.verify = Some(self.programs.verify(self.seconds)?),
                 _ => results.size = Some(self.programs.size()?),
             }
+            results.measured(section);
         }
         if !any {
             bail!("nothing is called like {}", self.only.join(", "));
@@ -143,16 +147,17 @@ impl Bench {
         Ok(results)
     }
 
-    /// A section runs when it is named, or when none is; a word that names none chooses among the contestants of `mint`.
+    /// A section runs when it is named, or when none is; a word that names none chooses among contestants, of `mint` when no
+    /// section is named.
     fn wants_section(&self, section: &str) -> bool {
         let named = |word: &String| SECTIONS.contains(&word.as_str());
         if self.only.is_empty() || self.only.iter().any(|word| word == section) {
             return true;
         }
-        section == "mint" && self.only.iter().any(|word| !named(word))
+        section == "mint" && !self.only.iter().any(named)
     }
 
-    /// Whether a contestant of `mint` takes part.
+    /// Whether a contestant of `mint` or `refresh` takes part.
     fn wants(&self, name: &str) -> bool {
         let mut words = self
             .only

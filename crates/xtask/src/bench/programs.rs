@@ -5,13 +5,17 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::results::VerifyCost;
+use super::results::{Storm, VerifyCost};
 use crate::{debian, npm, sh};
 
 /// Where the client's pages are, as far as the service knows.
 pub(super) const ORIGIN: &str = "http://ui.app.localhost:4180";
 const RESOURCE: &str = "http://api.app.localhost:4181";
 const ISSUER: &str = "http://api.app.localhost:4181/iam";
+/// The secret of the client `server`, which has the refresh tokens.
+const SECRET: &str = "sms_bench";
+/// Base64 of its id and secret.
+pub(super) const BASIC: &str = "c2VydmVyOnNtc19iZW5jaA==";
 /// The folder of the peers, below the top folder.
 const PEERS: &str = "crates/bench/peers";
 
@@ -65,20 +69,46 @@ impl Programs {
         sh::quiet(&mut command)
     }
 
-    /// Fills a new database with grants, and a file with their refresh tokens.
+    /// Fills a new database `iam.db` in `folder` with grants, and the file `tokens` with their refresh tokens. Without
+    /// `window` replaced tokens are answered as long as it is by default.
     pub(super) fn seed_grants(
         &self,
-        database: &Path,
-        tokens: &Path,
+        folder: &Path,
+        alg: &str,
         grants: u64,
-        secret: &str,
+        window: Option<u64>,
     ) -> Result<()> {
+        sh::step(&format!("making {grants} grants"));
         let mut command = Command::new(&self.helpers);
-        command.arg("seed-grants").arg("--database").arg(database);
-        command.arg("--tokens").arg(tokens);
-        command.args(["--grants", &grants.to_string(), "--secret", secret]);
-        command.args(["--resource", RESOURCE]);
+        command.arg("seed-grants");
+        command.arg("--database").arg(folder.join("iam.db"));
+        command.arg("--tokens").arg(folder.join("tokens"));
+        command.args(["--algorithm", alg, "--secret", SECRET]);
+        command.args(["--grants", &grants.to_string()]);
+        command.args(["--resource", RESOURCE, "--resource", ISSUER]);
+        if let Some(window) = window {
+            command.args(["--window", &window.to_string()]);
+        }
         sh::quiet(&mut command)
+    }
+
+    /// Callers at once with one refresh token, for each that [`Programs::seed_grants`] made.
+    pub(super) fn storm(
+        &self,
+        folder: &Path,
+        address: &str,
+        (times, callers, window): (u32, u32, u64),
+    ) -> Result<Storm> {
+        let mut command = Command::new(&self.helpers);
+        command.args(["storm", "--address", address, "--basic", BASIC]);
+        command.arg("--database").arg(folder.join("iam.db"));
+        command.arg("--tokens").arg(folder.join("tokens"));
+        command.args(["--issuer", ISSUER]);
+        command.args(["--resource", RESOURCE, "--resource", ISSUER]);
+        command.args(["--times", &times.to_string()]);
+        command.args(["--callers", &callers.to_string()]);
+        command.args(["--window", &window.to_string()]);
+        Ok(serde_json::from_str(&sh::read(&mut command)?)?)
     }
 
     /// The service on the database `iam.db` in `folder`, as an operator would run it.

@@ -1,5 +1,6 @@
 //! The table in Markdown, the raw figures in JSON, the chart beside them.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::goals::{self, megabytes, number};
 use super::mint::names;
-use super::results::{Contestant, Effort, Machine, Results, median};
+use super::results::{Contestant, Effort, Results, median};
 use super::{chart, wrk};
 use crate::sh;
 
@@ -50,18 +51,20 @@ pub(super) fn publish() -> Result<()> {
 
 fn table(results: &Results) -> Result<String> {
     let mut text = String::from("# Figures\n\n");
-    machine(&mut text, &results.machine)?;
+    machine(&mut text, results)?;
     goals_table(&mut text, results)?;
     mint(&mut text, results)?;
+    refresh(&mut text, results)?;
     growth(&mut text, results)?;
     rest(&mut text, results)?;
     Ok(text)
 }
 
-fn machine(text: &mut String, machine: &Machine) -> Result<()> {
+fn machine(text: &mut String, results: &Results) -> Result<()> {
+    let machine = &results.machine;
     writeln!(
         text,
-        "Written by `cargo xtask bench --publish` at commit {}, on a virtual machine with {} cores ({}), server and load \
+        "Written by `cargo xtask bench --publish` at {}, on a virtual machine with {} cores ({}), server and load \
          generator on the same machine over loopback. {}.\n\n\
          Absolute figures belong to that machine. What carries over are the ratios, and of those best the CPU time that the \
          server spends on a request: user and system time of all its threads, from `/proc`, divided by the number of \
@@ -69,13 +72,28 @@ fn machine(text: &mut String, machine: &Machine) -> Result<()> {
          medians over the rounds. Everything of the service is on: its log (at the default level, standard error to a \
          file), metrics and their listener, limits (raised so that no session is throttled), CORS and Fetch Metadata. The \
          requests have the headers of a browser, and the floors are made of the same libraries and of none of its code.\n",
-        machine.commit,
+        commits(&results.commits),
         machine.cores,
         machine.processor,
         machine.versions.join(", "),
         wrk::CONNECTIONS,
     )?;
     Ok(())
+}
+
+/// `commit A`, or `commit A (refresh) and commit B (mint, size)`.
+fn commits(commits: &BTreeMap<String, String>) -> String {
+    let mut sections = BTreeMap::<&str, Vec<&str>>::new();
+    for (section, commit) in commits {
+        sections.entry(commit).or_default().push(section);
+    }
+    let [(commit, _)] = sections.iter().collect::<Vec<_>>()[..] else {
+        let each = sections
+            .iter()
+            .map(|(commit, sections)| format!("commit {commit} ({})", sections.join(", ")));
+        return each.collect::<Vec<_>>().join(" and ");
+    };
+    format!("commit {commit}")
 }
 
 fn goals_table(text: &mut String, results: &Results) -> Result<()> {
@@ -106,7 +124,7 @@ fn mint(text: &mut String, results: &Results) -> Result<()> {
     writeln!(
         text,
         "## Session cookie to token\n\n![CPU time of the server for one token](chart.svg)\n\n\
-         {} live sessions (64 for the peers), {}.\n\n\
+         {} live sessions (64 for the peers), {}. Where the time goes: [PROFILE.md](PROFILE.md).\n\n\
          | what | requests/s | of the fixed answer | p50 ms | p99 ms | server CPU µs | memory idle / peak MB |\n\
          |---|--:|--:|--:|--:|--:|--:|",
         mint.sessions,
@@ -121,14 +139,10 @@ fn mint(text: &mut String, results: &Results) -> Result<()> {
         let share = fixed.map_or(String::new(), |fixed| number(one.per_second() / fixed));
         writeln!(
             text,
-            "| {} | {:.0} | {share} | {} | {} | {} | {} / {} |",
+            "| {} | {:.0} | {share} | {} |",
             one.name,
             one.per_second(),
-            number(one.median(|run| run.p50_us) / 1e3),
-            number(one.median(|run| run.p99_us) / 1e3),
-            number(one.cpu_us()),
-            number(megabytes(one.idle_kib)),
-            number(megabytes(one.peak_kib)),
+            cells(one)
         )?;
     }
     for (name, why) in &mint.missing {
@@ -136,6 +150,64 @@ fn mint(text: &mut String, results: &Results) -> Result<()> {
         writeln!(text, "| {name} | did not run: {why} | | | | | |")?;
     }
     text.push('\n');
+    Ok(())
+}
+
+/// Latency, cost and memory.
+fn cells(one: &Contestant) -> String {
+    format!(
+        "{} | {} | {} | {} / {}",
+        number(one.median(|run| run.p50_us) / 1e3),
+        number(one.median(|run| run.p99_us) / 1e3),
+        number(one.cpu_us()),
+        number(megabytes(one.idle_kib)),
+        number(megabytes(one.peak_kib)),
+    )
+}
+
+fn refresh(text: &mut String, results: &Results) -> Result<()> {
+    if results.refresh.is_none() && results.storm.is_none() {
+        return Ok(());
+    }
+    writeln!(text, "## Refresh token to new tokens\n")?;
+    if let Some(refresh) = &results.refresh {
+        writeln!(
+            text,
+            "Each request replaces the refresh token of another grant and gets a JWT access token of 300 s; {}. sessionmint \
+             answers when the new token is on disk (SQLite, `synchronous=FULL`, commits shared by those who wait). \
+             oidc-provider rotates as well, but keeps everything in one JavaScript `Map`, so its memory holds all tokens from \
+             the start and nothing survives a restart; it runs in one process, as that store allows no second. \
+             The requests are the same, client secret included. One that is refused fails the measurement.\n\n\
+             | what | requests/s | p50 ms | p99 ms | server CPU µs | memory idle / peak MB |\n|---|--:|--:|--:|--:|--:|",
+            effort(refresh.effort)
+        )?;
+        for one in &refresh.contestants {
+            let per_second = one.per_second();
+            writeln!(text, "| {} | {per_second:.0} | {} |", one.name, cells(one))?;
+        }
+        for (name, why) in &refresh.missing {
+            let why = why.lines().next().unwrap_or_default();
+            writeln!(text, "| {name} | did not run: {why} | | | | |")?;
+        }
+        text.push('\n');
+    }
+    if let Some(storm) = &results.storm {
+        writeln!(
+            text,
+            "Many callers with one refresh token at once, over HTTP: {} bursts of {} callers, two audiences mixed. {} of {} \
+             came away with a working pair: an access token of their own that `sessionmint-verify` takes, for the audience \
+             that they asked for, and the refresh token that all others got and that was taken in the next burst. {} \
+             generation steps, {} × `invalid_grant`, {} grants ended; {:.0} s.\n",
+            storm.bursts,
+            storm.callers,
+            storm.good,
+            storm.bursts * storm.callers,
+            storm.steps,
+            storm.invalid_grant,
+            storm.ended,
+            storm.seconds
+        )?;
+    }
     Ok(())
 }
 
@@ -222,4 +294,24 @@ fn effort(effort: Effort) -> String {
         "rounds"
     };
     format!("{} s each in {} {rounds}", effort.seconds, effort.rounds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_say_what_they_were_measured_of() {
+        let of = |pairs: &[(&str, &str)]| {
+            let pairs = pairs
+                .iter()
+                .map(|(section, commit)| ((*section).to_owned(), (*commit).to_owned()));
+            commits(&pairs.collect())
+        };
+        assert_eq!(of(&[("mint", "abc"), ("size", "abc")]), "commit abc");
+        assert_eq!(
+            of(&[("mint", "b2"), ("refresh", "a1"), ("size", "b2")]),
+            "commit a1 (refresh) and commit b2 (mint, size)"
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! What was measured, as kept in JSON.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,12 @@ use crate::sh;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Results {
     pub(super) machine: Machine,
+    /// What each section was measured of.
+    #[serde(default)]
+    pub(super) commits: BTreeMap<String, String>,
     pub(super) mint: Option<Mint>,
+    pub(super) refresh: Option<Refresh>,
+    pub(super) storm: Option<Storm>,
     pub(super) growth: Option<Growth>,
     pub(super) start: Option<Start>,
     pub(super) login: Option<Login>,
@@ -65,6 +72,32 @@ pub(super) struct Mint {
     pub(super) missing: Vec<(String, String)>,
 }
 
+/// Section `refresh`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Refresh {
+    pub(super) effort: Effort,
+    pub(super) contestants: Vec<Contestant>,
+    /// What could not run, and why.
+    pub(super) missing: Vec<(String, String)>,
+}
+
+/// Section `storm`: callers at once with one refresh token. What the counts mean is in crates/bench/src/storm.rs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Storm {
+    pub(super) bursts: u64,
+    pub(super) callers: u64,
+    pub(super) good: u64,
+    pub(super) steps: u64,
+    pub(super) invalid_grant: u64,
+    pub(super) failed: u64,
+    pub(super) broken: u64,
+    pub(super) dead: u64,
+    pub(super) uneven: u64,
+    pub(super) ended: u64,
+    pub(super) seconds: f64,
+    pub(super) first: Option<String>,
+}
+
 /// Section `growth`: one contestant for each number of sessions.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Growth {
@@ -109,7 +142,10 @@ impl Results {
                 commit: sh::read(&mut sh::cmd("git", ["rev-parse", "--short", "HEAD"]))
                     .unwrap_or_default(),
             },
+            commits: BTreeMap::new(),
             mint: None,
+            refresh: None,
+            storm: None,
             growth: None,
             start: None,
             login: None,
@@ -118,17 +154,47 @@ impl Results {
         })
     }
 
+    /// Notes that this run has a section.
+    pub(super) fn measured(&mut self, section: &str) {
+        self.commits
+            .insert(section.to_owned(), self.machine.commit.clone());
+    }
+
     /// Sections that this run does not have are taken from an older one.
     pub(super) fn or(self, older: Self) -> Self {
+        let mut commits = older.commits;
+        commits.extend(self.commits);
         Self {
             machine: self.machine,
+            commits,
             mint: self.mint.or(older.mint),
+            refresh: self.refresh.or(older.refresh),
+            storm: self.storm.or(older.storm),
             growth: self.growth.or(older.growth),
             start: self.start.or(older.start),
             login: self.login.or(older.login),
             verify: self.verify.or(older.verify),
             size: self.size.or(older.size),
         }
+    }
+}
+
+impl Storm {
+    /// Whether every caller of every burst came away with a working pair, and nothing else happened.
+    pub(super) fn holds(&self) -> bool {
+        self.bursts > 0
+            && self.good == self.bursts * self.callers
+            && self.steps == self.bursts
+            && [
+                self.invalid_grant,
+                self.failed,
+                self.broken,
+                self.dead,
+                self.uneven,
+                self.ended,
+            ]
+            .iter()
+            .all(|count| *count == 0)
     }
 }
 

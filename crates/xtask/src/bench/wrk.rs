@@ -32,7 +32,7 @@ pub(super) enum Load<'a> {
     Refresh {
         /// The client's credentials in base64.
         basic: &'a str,
-        /// Values without separator.
+        /// Values of one length, one a line.
         tokens: &'a Path,
     },
     /// Signs in.
