@@ -4,15 +4,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use sessionmint_access::{Grantee, GroupName, Subject};
 use sessionmint_iam::shown;
-use sessionmint_store::{
-    AddNamed, ChangeGroup, Membership, RemoveNamed, Roles as _, SqliteStore, StoredGroup,
-};
+use sessionmint_store::{AddNamed, ChangeGroup, Membership, Roles as _, SqliteStore, StoredGroup};
 
 use super::by::by;
-use super::record::in_use;
-use super::role::{changed_meanwhile, records_of};
-use super::store::{Missing, block_on, open};
-use super::who::{Names, Who, no_group};
+use super::named::{Named, changed_meanwhile, records_of};
+use super::store::{Missing, PAGE, all, block_on, open};
+use super::who::{Names, Who};
 use super::{CliError, Common, output};
 
 #[derive(Subcommand)]
@@ -147,13 +144,16 @@ async fn change_group(
 ) -> Result<(), CliError> {
     match store.change_group(name, change, None, by()).await? {
         ChangeGroup::Changed { .. } => {
-            let group = store.group(name).await?.ok_or_else(|| no_group(name))?;
+            let group = store
+                .group(name)
+                .await?
+                .ok_or_else(|| Named::Group(name).missing())?;
             output::line(&format!(
                 "group `{name}` has {}",
                 output::counted(group.members, "member")
             ))
         }
-        ChangeGroup::NotFound => Err(no_group(name)),
+        ChangeGroup::NotFound => Err(Named::Group(name).missing()),
         ChangeGroup::Conflict => Err(changed_meanwhile()),
         ChangeGroup::NoSubject(subject) => {
             Err(format!("there is no user or client {subject}; nothing was changed").into())
@@ -163,38 +163,15 @@ async fn change_group(
 
 async fn remove_group(store: &SqliteStore, remove: Remove) -> Result<(), CliError> {
     let Remove { name, with_records } = remove;
-    match store
-        .remove_group(&name, None, records_of(with_records), by())
-        .await?
-    {
-        RemoveNamed::Removed { records } => output::line(&format!(
-            "removed group `{name}` and {}",
-            output::counted(records, "record")
-        )),
-        RemoveNamed::NotFound => Err(no_group(&name)),
-        RemoveNamed::Conflict => Err(changed_meanwhile()),
-        RemoveNamed::InUse { records, first } => Err(in_use(
-            &format!("group `{name}`"),
-            &format!("--subject group:{name}"),
-            records,
-            &first,
-        )),
-    }
+    let removed = store.remove_group(&name, None, records_of(with_records), by());
+    Named::Group(&name).removed(removed.await?)
 }
 
-/// What is read at once.
-const PAGE: u32 = 500;
-
 async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
-    let mut groups: Vec<StoredGroup> = Vec::new();
-    loop {
-        let after = groups.last().map(|group| group.name.clone());
-        let page = store.groups(after.as_ref(), PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        groups.extend(page);
-    }
+    let groups = all(async |last: Option<&StoredGroup>| {
+        store.groups(last.map(|group| &group.name), PAGE).await
+    })
+    .await?;
     if json {
         let groups: Vec<_> = groups.iter().map(shown::group).collect();
         return output::json(&groups.into());
@@ -207,16 +184,12 @@ async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
 }
 
 async fn show(store: &SqliteStore, name: &GroupName, json: bool) -> Result<(), CliError> {
-    let group = store.group(name).await?.ok_or_else(|| no_group(name))?;
+    let group = store
+        .group(name)
+        .await?
+        .ok_or_else(|| Named::Group(name).missing())?;
     let names = Names::load(store).await?;
-    let mut members: Vec<Subject> = Vec::new();
-    loop {
-        let page = store.members(name, members.last(), PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        members.extend(page);
-    }
+    let members = all(async |last| store.members(name, last, PAGE).await).await?;
     if json {
         let mut shown = Vec::new();
         for subject in &members {

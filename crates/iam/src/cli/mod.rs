@@ -13,6 +13,7 @@ mod group;
 mod health;
 mod import;
 mod keys;
+mod named;
 mod oauth_client;
 mod origin;
 mod output;

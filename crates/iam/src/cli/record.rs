@@ -7,9 +7,9 @@ use sessionmint_iam::{SystemRandom, random};
 use sessionmint_store::{AddRecord, Change, RecordFilter, Roles as _, SqliteStore};
 
 use super::by::by;
-use super::role::no_role;
-use super::store::{Missing, block_on, open};
-use super::who::{Names, Who, no_group};
+use super::named::Named;
+use super::store::{Missing, PAGE, all, block_on, open};
+use super::who::{Names, Who};
 use super::{CliError, Common, output};
 
 #[derive(Subcommand)]
@@ -97,9 +97,9 @@ async fn add_record(store: &SqliteStore, add: Add) -> Result<(), CliError> {
     match store.add_record(record.clone(), by()).await? {
         AddRecord::Added => output::line(&format!("added record {}", record.id)),
         AddRecord::Exists(id) => output::line(&format!("record {id} says so already")),
-        AddRecord::NoRole => Err(no_role(&record.role)),
+        AddRecord::NoRole => Err(Named::Role(&record.role).missing()),
         AddRecord::NoGrantee => match &record.grantee {
-            Grantee::Group(name) => Err(no_group(name)),
+            Grantee::Group(name) => Err(Named::Group(name).missing()),
             Grantee::Subject(subject) => {
                 Err(format!("there is no user or client {subject}").into())
             }
@@ -107,19 +107,7 @@ async fn add_record(store: &SqliteStore, add: Add) -> Result<(), CliError> {
     }
 }
 
-/// That a role or group has records; `which` lists them.
-pub(super) fn in_use(what: &str, which: &str, records: u32, first: &AccessRecord) -> CliError {
-    let number = output::counted(records, "record");
-    format!(
-        "{what} is in use by {number}, among them {} ({} has role {} on {}); `sessionmint record list {which}` shows all. To \
-         remove them as well: --with-records",
-        first.id, first.grantee, first.role, first.pattern
-    )
-    .into()
-}
-
 async fn list_records(store: &SqliteStore, list: List) -> Result<(), CliError> {
-    const PAGE: u32 = 1000;
     let filter = RecordFilter {
         grantee: match list.subject {
             Some(who) => Some(who.grantee(store).await?),
@@ -127,15 +115,11 @@ async fn list_records(store: &SqliteStore, list: List) -> Result<(), CliError> {
         },
         role: list.role,
     };
-    let mut records: Vec<AccessRecord> = Vec::new();
-    loop {
-        let after = records.last().map(|record| record.id.clone());
-        let page = store.records(&filter, after.as_ref(), PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        records.extend(page);
-    }
+    let records = all(async |last: Option<&AccessRecord>| {
+        let last = last.map(|record| &record.id);
+        store.records(&filter, last, PAGE).await
+    })
+    .await?;
     if list.json {
         return output::json(&json!(records));
     }

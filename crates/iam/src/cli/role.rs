@@ -3,13 +3,11 @@
 use clap::{ArgGroup, Args, Subcommand};
 use sessionmint_access::{Permission, Role as AccessRole, RoleName};
 use sessionmint_iam::shown;
-use sessionmint_store::{
-    AddNamed, RecordsOf, RemoveNamed, ReplaceRole, Roles as _, SqliteStore, StoredRole,
-};
+use sessionmint_store::{AddNamed, ReplaceRole, Roles as _, SqliteStore, StoredRole};
 
 use super::by::by;
-use super::record::in_use;
-use super::store::{Missing, block_on, open};
+use super::named::{Named, changed_meanwhile, records_of};
+use super::store::{Missing, PAGE, all, block_on, open};
 use super::{CliError, Common, output};
 
 #[derive(Subcommand)]
@@ -102,7 +100,10 @@ impl Role {
                 Self::Remove(remove) => remove_role(&store, remove).await,
                 Self::List(List { json }) => list(&store, json).await,
                 Self::Show(Show { name, json }) => {
-                    let role = store.role(&name).await?.ok_or_else(|| no_role(&name))?;
+                    let role = store
+                        .role(&name)
+                        .await?
+                        .ok_or_else(|| Named::Role(&name).missing())?;
                     if json {
                         return output::json(&shown::role(&role));
                     }
@@ -133,7 +134,10 @@ async fn add_role(store: &SqliteStore, add: Add) -> Result<(), CliError> {
 
 async fn set_role(store: &SqliteStore, set: Set) -> Result<(), CliError> {
     let name = set.name;
-    let stored = store.role(&name).await?.ok_or_else(|| no_role(&name))?;
+    let stored = store
+        .role(&name)
+        .await?
+        .ok_or_else(|| Named::Role(&name).missing())?;
     let mut role = stored.role;
     for permission in set.remove_permissions {
         if !role.permissions.remove(&permission) {
@@ -145,62 +149,24 @@ async fn set_role(store: &SqliteStore, set: Set) -> Result<(), CliError> {
         ReplaceRole::Replaced { .. } => {
             output::line(&format!("changed role `{name}`; it holds at once"))
         }
-        ReplaceRole::NotFound => Err(no_role(&name)),
+        ReplaceRole::NotFound => Err(Named::Role(&name).missing()),
         ReplaceRole::Conflict => Err(changed_meanwhile()),
     }
 }
 
 async fn remove_role(store: &SqliteStore, remove: Remove) -> Result<(), CliError> {
     let Remove { name, with_records } = remove;
-    match store
-        .remove_role(&name, None, records_of(with_records), by())
-        .await?
-    {
-        RemoveNamed::Removed { records } => output::line(&format!(
-            "removed role `{name}` and {}",
-            output::counted(records, "record")
-        )),
-        RemoveNamed::NotFound => Err(no_role(&name)),
-        RemoveNamed::Conflict => Err(changed_meanwhile()),
-        RemoveNamed::InUse { records, first } => Err(in_use(
-            &format!("role `{name}`"),
-            &format!("--role {name}"),
-            records,
-            &first,
-        )),
-    }
-}
-
-/// What `--with-records` means.
-pub(super) fn records_of(with_records: bool) -> RecordsOf {
-    if with_records {
-        RecordsOf::Remove
-    } else {
-        RecordsOf::Keep
-    }
-}
-
-/// That somebody else was first.
-pub(super) fn changed_meanwhile() -> CliError {
-    "somebody changed it in the meantime, and nothing was changed now; look again and repeat".into()
-}
-
-/// That there is no such role.
-pub(super) fn no_role(name: &RoleName) -> CliError {
-    format!("there is no role `{name}`; `sessionmint role list` shows them").into()
+    let removed = store.remove_role(&name, None, records_of(with_records), by());
+    Named::Role(&name).removed(removed.await?)
 }
 
 async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
-    const PAGE: u32 = 500;
-    let mut roles: Vec<StoredRole> = Vec::new();
-    loop {
-        let after = roles.last().map(|stored| stored.role.name.clone());
-        let page = store.roles(after.as_ref(), PAGE).await?;
-        if page.is_empty() {
-            break;
-        }
-        roles.extend(page);
-    }
+    let roles = all(async |last: Option<&StoredRole>| {
+        store
+            .roles(last.map(|stored| &stored.role.name), PAGE)
+            .await
+    })
+    .await?;
     if json {
         let roles: Vec<_> = roles.iter().map(shown::role).collect();
         return output::json(&roles.into());

@@ -1,7 +1,7 @@
 //! The store for a command, and the runtime that its calls need.
 
 use sessionmint_iam::config::{Database, Partial};
-use sessionmint_store::SqliteStore;
+use sessionmint_store::{SqliteStore, StoreError};
 
 use super::{CliError, Common};
 
@@ -35,6 +35,23 @@ pub(super) fn open_database(
         .into());
     }
     Ok(SqliteStore::open(path)?)
+}
+
+/// What is read at once of a long list.
+pub(super) const PAGE: u32 = 500;
+
+/// All of a list: `page` reads what is behind its last one so far.
+pub(super) async fn all<T>(
+    page: impl AsyncFn(Option<&T>) -> Result<Vec<T>, StoreError>,
+) -> Result<Vec<T>, CliError> {
+    let mut all = Vec::new();
+    loop {
+        let more = page(all.last()).await?;
+        if more.is_empty() {
+            return Ok(all);
+        }
+        all.extend(more);
+    }
 }
 
 /// Runs a command's calls to the end.

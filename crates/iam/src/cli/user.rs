@@ -12,7 +12,7 @@ use sessionmint_store::{
 
 use super::by::by;
 use super::import::Import;
-use super::store::{Missing, block_on, open};
+use super::store::{self, Missing, block_on, open};
 use super::{CliError, Common, output, password};
 
 #[derive(Subcommand)]
@@ -239,16 +239,11 @@ fn done(change: Change, name: &str) -> Result<(), CliError> {
 
 /// All users, by name.
 pub(super) async fn all(store: &SqliteStore) -> Result<Vec<UserRecord>, CliError> {
-    const PAGE: u32 = 500;
-    let mut users: Vec<UserRecord> = Vec::new();
-    loop {
-        let after = users.last().map(|user| user.username.clone());
-        let page = store.users(after.as_deref(), PAGE).await?;
-        if page.is_empty() {
-            return Ok(users);
-        }
-        users.extend(page);
-    }
+    store::all(async |last: Option<&UserRecord>| {
+        let last = last.map(|user| user.username.as_str());
+        store.users(last, store::PAGE).await
+    })
+    .await
 }
 
 async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {

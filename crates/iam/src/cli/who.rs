@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use sessionmint_access::{Grantee, GroupName, Subject};
+use sessionmint_access::{Grantee, Subject};
 use sessionmint_iam::logging::Printable;
 use sessionmint_oauth::ClientId;
 use sessionmint_store::{OAuthClients as _, SqliteStore, Users as _};
@@ -115,11 +115,6 @@ impl Names {
             (None, _) => subject.to_string(),
         })
     }
-}
-
-/// That there is no such group.
-pub(super) fn no_group(name: &GroupName) -> CliError {
-    format!("there is no group `{name}`; `sessionmint group list` shows them").into()
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 //!
 //! For clients that act for themselves, with the scope `access:check`. An outage answers 503 and never a decision.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -93,9 +93,10 @@ pub(super) async fn check(
     let caller = bearer::service_account(&app, &parts.headers, SCOPE).await?;
     let check: CheckRequest = body::json_object(&parts.headers, body).await?;
     let check = Check::try_from(check)?;
+    let network = client_ip_of(&parts, &app.config.trusted_proxies);
     let index = app.checking("service").await?;
     Ok(Json(DecisionAnswer::from(
-        app.checked(&index, &check, &caller, &parts, "service"),
+        app.checked(&index, &check, &caller, network, "service"),
     ))
     .into_response())
 }
@@ -108,11 +109,12 @@ pub(super) async fn check_batch(
     let (parts, body) = request.into_parts();
     let caller = bearer::service_account(&app, &parts.headers, SCOPE).await?;
     let checks = batch(&parts.headers, body).await?;
+    let network = client_ip_of(&parts, &app.config.trusted_proxies);
     let index = app.checking("service").await?;
     let decisions = checks
         .iter()
         .map(|check| {
-            app.checked(&index, check, &caller, &parts, "service")
+            app.checked(&index, check, &caller, network, "service")
                 .into()
         })
         .collect();
@@ -145,7 +147,7 @@ impl App {
         index: &Index,
         check: &Check,
         caller: &ServiceAccount,
-        parts: &Parts,
+        network: IpAddr,
         by: &'static str,
     ) -> Decision {
         let Check {
@@ -172,7 +174,7 @@ impl App {
                 why,
             })),
             at: self.clock.now(),
-            network: client_ip_of(parts, &self.config.trusted_proxies),
+            network,
             client_id: Some(caller.client_id.clone()),
         });
         decision

@@ -1,18 +1,16 @@
 //! The audit trail. To look at it leaves no record in it.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
 use axum::response::Response;
 use sessionmint_oauth::Timestamp;
 use sessionmint_store::{AuditCursor, AuditFilter};
 
 use super::error::AdminError;
-use super::page::{Query, page};
+use super::page::page;
 use super::{Names, Operator};
+use crate::shown;
 use crate::when::When;
-use crate::{App, shown};
 
 /// A place in the trail, as a text.
 struct Place(AuditCursor);
@@ -29,18 +27,11 @@ impl FromStr for Place {
     }
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    Operator::of(&app, &parts)
-        .await?
-        .may("audit:read", "/iam/audit")
-        .await?;
-    let query = Query::of(&parts.uri)?;
+pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
+    operator.may("audit:read", "/iam/audit").await?;
+    let query = operator.query()?;
     let (limit, after) = (query.limit()?, query.after::<Place>()?);
-    let now = app.clock.now();
+    let now = operator.app.clock.now();
     let filter = AuditFilter {
         since: query.get::<When>("since")?.map(|when| when.at(now)),
         until: query.get::<When>("until")?.map(|when| when.at(now)),
@@ -50,12 +41,12 @@ pub(super) async fn list(
             None => Vec::new(),
         },
     };
-    let records = app
-        .store
+    let records = operator
+        .store()
         .audit(&filter, after.map(|place| place.0), limit)
         .await?;
     let users = records.iter().filter_map(|record| record.user_id.as_ref());
-    let names = Names::of(&app, users).await?;
+    let names = Names::of(&operator.app, users).await?;
     let last = records.last().map(|record| {
         let AuditCursor { at, id } = record.cursor();
         format!("{}.{id}", at.millis())

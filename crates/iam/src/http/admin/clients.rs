@@ -1,11 +1,8 @@
 //! Clients of both kinds. They are registered at the command line; here they are looked at, taken out of use, and given
 //! secrets.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -13,11 +10,10 @@ use serde_json::{Value, json};
 use sessionmint_oauth::{ClientId, SecretId};
 use sessionmint_store::{AddSecret, Change, MAX_SECRETS};
 
+use super::Operator;
 use super::error::AdminError;
 use super::users::done;
-use super::{Operator, both_named, named};
 use crate::client_secret::{NewSecret, has_secrets};
-use crate::http::body;
 use crate::{App, shown};
 
 const ALL: &str = "/iam/clients";
@@ -47,91 +43,68 @@ async fn one(app: &App, id: &ClientId) -> Result<Value, AdminError> {
 }
 
 /// There are so few that they fit on one page.
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    Operator::of(&app, &parts)
-        .await?
-        .may("clients:read", ALL)
-        .await?;
-    let browser = app.store.clients().await?;
+pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
+    operator.may("clients:read", ALL).await?;
+    let browser = operator.store().clients().await?;
     let mut clients: Vec<Value> = browser.iter().map(shown::browser_client).collect();
-    for client in app.store.oauth_clients().await? {
-        let secrets = app.store.client_secrets(&client.client_id).await?;
+    for client in operator.store().oauth_clients().await? {
+        let secrets = operator.store().client_secrets(&client.client_id).await?;
         clients.push(shown::oauth_client(&client, &secrets));
     }
     Ok(Json(json!({ "clients": clients })).into_response())
 }
 
-pub(super) async fn show(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: ClientId = named(id)?;
-    operator.may("clients:read", &resource(&id)).await?;
-    Ok(Json(one(&app, &id).await?).into_response())
+pub(super) async fn show(operator: Operator<ClientId>) -> Result<Response, AdminError> {
+    let id = &operator.named;
+    operator.may("clients:read", &resource(id)).await?;
+    Ok(Json(one(&operator.app, id).await?).into_response())
 }
 
 /// Disables or enables. It sets one thing to a value, so no update can be lost by it.
 pub(super) async fn change(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
+    operator: Operator<ClientId>,
+    body: Body,
 ) -> Result<Response, AdminError> {
-    let (parts, body) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: ClientId = named(id)?;
-    operator.may("clients:write", &resource(&id)).await?;
-    let ChangeRequest { disabled } = body::json_object(&parts.headers, body).await?;
-    let set = app
-        .store
-        .set_oauth_client_disabled(&id, disabled, operator.by())
+    let id = &operator.named;
+    operator.may("clients:write", &resource(id)).await?;
+    let ChangeRequest { disabled } = operator.json(body).await?;
+    let set = operator
+        .store()
+        .set_oauth_client_disabled(id, disabled, operator.by())
         .await?;
-    if set == Change::NotFound && app.store.client(&id).await?.is_some() {
+    if set == Change::NotFound && operator.store().client(id).await?.is_some() {
         return Err(AdminError::Conflict {
             code: "browser_app",
             detail: "a browser app is taken out of use by removing it".to_owned(),
         });
     }
     done(set)?;
-    tracing::info!(by = %operator.account.client_id, client_id = %id, disabled, "client changed");
-    Ok(Json(one(&app, &id).await?).into_response())
+    tracing::info!(by = %operator.client(), client_id = %id, disabled, "client changed");
+    Ok(Json(one(&operator.app, id).await?).into_response())
 }
 
-pub(super) async fn remove(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<StatusCode, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: ClientId = named(id)?;
-    operator.may("clients:write", &resource(&id)).await?;
-    if app.store.remove_client(&id, operator.by()).await? == Change::NotFound {
-        done(app.store.remove_oauth_client(&id, operator.by()).await?)?;
+pub(super) async fn remove(operator: Operator<ClientId>) -> Result<StatusCode, AdminError> {
+    let id = &operator.named;
+    operator.may("clients:write", &resource(id)).await?;
+    if operator.store().remove_client(id, operator.by()).await? == Change::NotFound {
+        done(
+            operator
+                .store()
+                .remove_oauth_client(id, operator.by())
+                .await?,
+        )?;
     }
-    tracing::info!(by = %operator.account.client_id, client_id = %id, "client removed");
+    tracing::info!(by = %operator.client(), client_id = %id, "client removed");
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Makes a secret; the only answer that ever shows it.
-pub(super) async fn add_secret(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: ClientId = named(id)?;
-    operator.may("clients:write", &resource(&id)).await?;
-    let client = app
-        .store
-        .oauth_client(&id)
+pub(super) async fn add_secret(operator: Operator<ClientId>) -> Result<Response, AdminError> {
+    let id = &operator.named;
+    operator.may("clients:write", &resource(id)).await?;
+    let client = operator
+        .store()
+        .oauth_client(id)
         .await?
         .ok_or(AdminError::NotFound)?;
     if !has_secrets(&client) {
@@ -141,15 +114,15 @@ pub(super) async fn add_secret(
         });
     }
     let by = operator.by();
-    let secret = NewSecret::new(&*app.random, by.at)?;
+    let secret = NewSecret::new(&*operator.app.random, by.at)?;
     let secret_id = secret.stored.id.clone();
-    match app
-        .store
-        .add_client_secret(&id, secret.stored.clone(), by)
+    match operator
+        .store()
+        .add_client_secret(id, secret.stored.clone(), by)
         .await?
     {
         AddSecret::Added => {
-            tracing::info!(by = %operator.account.client_id, client_id = %id, %secret_id, "secret added");
+            tracing::info!(by = %operator.client(), client_id = %id, %secret_id, "secret added");
             let body = json!({ "client_id": id, "secret_id": secret_id, "secret": *secret.text });
             Ok((StatusCode::CREATED, Json(body)).into_response())
         }
@@ -162,17 +135,14 @@ pub(super) async fn add_secret(
 }
 
 pub(super) async fn remove_secret(
-    State(app): State<Arc<App>>,
-    ids: Result<Path<(String, String)>, PathRejection>,
-    request: Request,
+    operator: Operator<(ClientId, SecretId)>,
 ) -> Result<StatusCode, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let (id, secret): (ClientId, SecretId) = both_named(ids)?;
-    operator.may("clients:write", &resource(&id)).await?;
+    let (id, secret) = &operator.named;
+    operator.may("clients:write", &resource(id)).await?;
     done(
-        app.store
-            .remove_client_secret(&id, &secret, operator.by())
+        operator
+            .store()
+            .remove_client_secret(id, secret, operator.by())
             .await?,
     )?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,9 +1,6 @@
 //! Groups and their members.
 
-use std::sync::Arc;
-
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -11,13 +8,12 @@ use serde_json::json;
 use sessionmint_access::{GroupName, Subject};
 use sessionmint_store::{AddNamed, ChangeGroup, Membership, StoredGroup};
 
+use super::Operator;
 use super::error::AdminError;
-use super::page::{Query, page};
+use super::page::page;
 use super::roles::{removed, with_records};
 use super::version::{answer, seen_number};
-use super::{Operator, both_named, named};
-use crate::http::body;
-use crate::{App, shown};
+use crate::shown;
 
 const ALL: &str = "/iam/groups";
 
@@ -35,18 +31,11 @@ fn one(status: StatusCode, group: &StoredGroup) -> Response {
     answer(status, &group.version.to_string(), shown::group(group))
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    Operator::of(&app, &parts)
-        .await?
-        .may("groups:read", ALL)
-        .await?;
-    let query = Query::of(&parts.uri)?;
+pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
+    operator.may("groups:read", ALL).await?;
+    let query = operator.query()?;
     let (limit, after) = (query.limit()?, query.after::<GroupName>()?);
-    let groups = app.store.groups(after.as_ref(), limit).await?;
+    let groups = operator.store().groups(after.as_ref(), limit).await?;
     let last = groups.last().map(|group| group.name.as_str());
     Ok(page(
         "groups",
@@ -56,16 +45,15 @@ pub(super) async fn list(
     ))
 }
 
-pub(super) async fn add(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, body) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
+pub(super) async fn add(operator: Operator, body: Body) -> Result<Response, AdminError> {
     operator.may("groups:write", ALL).await?;
-    let NewGroupRequest { name } = body::json_object(&parts.headers, body).await?;
+    let NewGroupRequest { name } = operator.json(body).await?;
     let name: GroupName = name.parse()?;
-    match app.store.add_group(name.clone(), operator.by()).await? {
+    match operator
+        .store()
+        .add_group(name.clone(), operator.by())
+        .await?
+    {
         AddNamed::Added { version } => {
             let group = StoredGroup {
                 name,
@@ -78,95 +66,80 @@ pub(super) async fn add(
     }
 }
 
-pub(super) async fn show(
-    State(app): State<Arc<App>>,
-    name: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let name: GroupName = named(name)?;
-    operator.may("groups:read", &resource(&name)).await?;
-    let group = app.store.group(&name).await?.ok_or(AdminError::NotFound)?;
+pub(super) async fn show(operator: Operator<GroupName>) -> Result<Response, AdminError> {
+    let name = &operator.named;
+    operator.may("groups:read", &resource(name)).await?;
+    let group = operator
+        .store()
+        .group(name)
+        .await?
+        .ok_or(AdminError::NotFound)?;
     Ok(one(StatusCode::OK, &group))
 }
 
-pub(super) async fn remove(
-    State(app): State<Arc<App>>,
-    name: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<StatusCode, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let name: GroupName = named(name)?;
-    operator.may("groups:write", &resource(&name)).await?;
-    let records = with_records(&Query::of(&parts.uri)?)?;
-    let version = seen_number(&parts.headers)?;
+pub(super) async fn remove(operator: Operator<GroupName>) -> Result<StatusCode, AdminError> {
+    let name = &operator.named;
+    operator.may("groups:write", &resource(name)).await?;
+    let records = with_records(&operator.query()?)?;
+    let version = seen_number(&operator.headers)?;
     removed(
-        app.store
-            .remove_group(&name, version, records, operator.by())
+        operator
+            .store()
+            .remove_group(name, version, records, operator.by())
             .await?,
     )
 }
 
-pub(super) async fn members(
-    State(app): State<Arc<App>>,
-    name: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let name: GroupName = named(name)?;
-    operator.may("groups:read", &resource(&name)).await?;
-    let query = Query::of(&parts.uri)?;
+pub(super) async fn members(operator: Operator<GroupName>) -> Result<Response, AdminError> {
+    let name = &operator.named;
+    operator.may("groups:read", &resource(name)).await?;
+    let query = operator.query()?;
     let (limit, after) = (query.limit()?, query.after::<Subject>()?);
-    app.store.group(&name).await?.ok_or(AdminError::NotFound)?;
-    let members = app.store.members(&name, after.as_ref(), limit).await?;
+    operator
+        .store()
+        .group(name)
+        .await?
+        .ok_or(AdminError::NotFound)?;
+    let members = operator
+        .store()
+        .members(name, after.as_ref(), limit)
+        .await?;
     let last = members.last().map(Subject::as_str);
     let shown = members.iter().map(|subject| json!(subject)).collect();
     Ok(page("members", shown, limit, last))
 }
 
 pub(super) async fn add_member(
-    State(app): State<Arc<App>>,
-    names: Result<Path<(String, String)>, PathRejection>,
-    request: Request,
+    operator: Operator<(GroupName, Subject)>,
 ) -> Result<StatusCode, AdminError> {
-    change(&app, names, request, |subject| Membership {
-        add: vec![subject],
+    let membership = Membership {
+        add: vec![operator.named.1.clone()],
         remove: Vec::new(),
-    })
-    .await
+    };
+    change(operator, membership).await
 }
 
 pub(super) async fn remove_member(
-    State(app): State<Arc<App>>,
-    names: Result<Path<(String, String)>, PathRejection>,
-    request: Request,
+    operator: Operator<(GroupName, Subject)>,
 ) -> Result<StatusCode, AdminError> {
-    change(&app, names, request, |subject| Membership {
+    let membership = Membership {
         add: Vec::new(),
-        remove: vec![subject],
-    })
-    .await
+        remove: vec![operator.named.1.clone()],
+    };
+    change(operator, membership).await
 }
 
 async fn change(
-    app: &App,
-    names: Result<Path<(String, String)>, PathRejection>,
-    request: Request,
-    membership: impl FnOnce(Subject) -> Membership,
+    operator: Operator<(GroupName, Subject)>,
+    membership: Membership,
 ) -> Result<StatusCode, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(app, &parts).await?;
-    let (name, subject): (GroupName, Subject) = both_named(names)?;
-    let resource = format!("{}/members/{subject}", resource(&name));
+    let (name, subject) = &operator.named;
+    let resource = format!("{}/members/{subject}", resource(name));
     operator.may("groups:write", &resource).await?;
-    let version = seen_number(&parts.headers)?;
-    let change = membership(subject);
-    match app
-        .store
-        .change_group(&name, change, version, operator.by())
+    let version = seen_number(&operator.headers)?;
+    match operator
+        .store()
+        .change_group(name, membership, version, operator.by())
         .await?
     {
         ChangeGroup::Changed { .. } => Ok(StatusCode::NO_CONTENT),

@@ -1,18 +1,15 @@
 //! Signing keys: look, and rotate. The private parts are never shown.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Operator;
 use super::error::AdminError;
-use crate::http::body;
 use crate::keys::{Rotation, listed};
-use crate::{App, shown};
+use crate::shown;
 
 const ALL: &str = "/iam/keys";
 
@@ -23,38 +20,31 @@ struct RotateRequest {
     emergency: bool,
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    Operator::of(&app, &parts)
-        .await?
-        .may("keys:read", ALL)
-        .await?;
-    let rows = app.store.keys().await?;
-    let keys = listed(&rows, &app.config.keys.policy(), app.clock.now());
+pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
+    operator.may("keys:read", ALL).await?;
+    let rows = operator.store().keys().await?;
+    let keys = listed(
+        &rows,
+        &operator.app.config.keys.policy(),
+        operator.app.clock.now(),
+    );
     let keys: Vec<_> = keys.iter().map(shown::key).collect();
     Ok(Json(json!({ "keys": keys })).into_response())
 }
 
-pub(super) async fn rotate(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, body) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
+pub(super) async fn rotate(operator: Operator, body: Body) -> Result<Response, AdminError> {
     operator.may("keys:write", ALL).await?;
-    let RotateRequest { emergency } = body::json_object(&parts.headers, body).await?;
+    let RotateRequest { emergency } = operator.json(body).await?;
     let rotation = if emergency {
         Rotation::Emergency
     } else {
         Rotation::Planned
     };
-    let kid = app
+    let kid = operator
+        .app
         .keys
-        .rotate(&*app.store, &operator.by(), rotation)
+        .rotate(operator.store(), &operator.by(), rotation)
         .await?;
-    tracing::warn!(client_id = %operator.account.client_id, kid, emergency, "signing key rotated");
+    tracing::warn!(client_id = %operator.client(), kid, emergency, "signing key rotated");
     Ok(Json(json!({ "kid": kid })).into_response())
 }

@@ -10,6 +10,7 @@ mod error;
 mod grants;
 mod groups;
 mod keys;
+mod operator;
 mod page;
 mod records;
 mod roles;
@@ -17,25 +18,14 @@ mod users;
 mod version;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
-use axum::http::request::Parts;
 use axum::routing::{delete, get, post, put};
-use sessionmint_access::Subject;
 use sessionmint_oauth::UserId;
-use sessionmint_store::By;
 
-use super::access::Check;
-use super::bearer::{self, ServiceAccount};
-use super::client_ip::client_ip_of;
 use super::{Routes, service_endpoint};
 use crate::App;
 use error::AdminError;
-
-/// The scope of operators' programs.
-const SCOPE: &str = "admin";
+use operator::Operator;
 
 /// Adds the addresses of the admin API.
 pub(super) fn routes(routes: Routes, path: impl Fn(&str) -> String) -> Routes {
@@ -120,57 +110,6 @@ pub(super) fn routes(routes: Routes, path: impl Fn(&str) -> String) -> Routes {
         .route(&path("/audit"), service_endpoint(get(audit::list)))
 }
 
-/// A program of an operator.
-struct Operator<'a> {
-    app: &'a App,
-    account: ServiceAccount,
-    parts: &'a Parts,
-    network: IpAddr,
-}
-
-impl<'a> Operator<'a> {
-    /// Whose token it is.
-    async fn of(app: &'a App, parts: &'a Parts) -> Result<Self, AdminError> {
-        let account = bearer::service_account(app, &parts.headers, SCOPE).await?;
-        let network = client_ip_of(parts, &app.config.trusted_proxies);
-        Ok(Self {
-            app,
-            account,
-            parts,
-            network,
-        })
-    }
-
-    /// Goes on only with this permission on this resource.
-    async fn may(&self, permission: &'static str, resource: &str) -> Result<(), AdminError> {
-        let denied = || AdminError::Denied {
-            permission,
-            resource: resource.to_owned(),
-        };
-        let check = Check {
-            subject: Subject::Client(self.account.subject.clone()),
-            resource: resource.parse().map_err(|_| denied())?,
-            permission: permission.parse().map_err(|_| denied())?,
-        };
-        let index = self.app.checking("admin").await?;
-        let decision = self
-            .app
-            .checked(&index, &check, &self.account, self.parts, "admin");
-        if decision.allowed() {
-            Ok(())
-        } else {
-            Err(denied())
-        }
-    }
-
-    /// For the audit trail.
-    fn by(&self) -> By {
-        By::client(self.account.client_id.clone(), self.app.clock.now())
-            .through(self.account.client_id.clone())
-            .from(self.network)
-    }
-}
-
 /// The names that users have now.
 struct Names(HashMap<UserId, Option<String>>);
 
@@ -189,19 +128,4 @@ impl Names {
     fn name(&self, id: Option<&UserId>) -> Option<&str> {
         self.0.get(id?)?.as_deref()
     }
-}
-
-/// A part of the address; what cannot be the id of anything names nothing.
-fn named<T: std::str::FromStr>(part: Result<Path<String>, PathRejection>) -> Result<T, AdminError> {
-    let Path(text) = part.map_err(|_| AdminError::NotFound)?;
-    text.parse().map_err(|_| AdminError::NotFound)
-}
-
-/// Two parts of the address.
-fn both_named<A: std::str::FromStr, B: std::str::FromStr>(
-    parts: Result<Path<(String, String)>, PathRejection>,
-) -> Result<(A, B), AdminError> {
-    let Path((first, second)) = parts.map_err(|_| AdminError::NotFound)?;
-    let first = first.parse().map_err(|_| AdminError::NotFound)?;
-    Ok((first, second.parse().map_err(|_| AdminError::NotFound)?))
 }

@@ -1,22 +1,19 @@
 //! Roles.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use sessionmint_access::{Permission, Role, RoleName};
 use sessionmint_store::{AddNamed, RecordsOf, RemoveNamed, ReplaceRole, StoredRole};
 
+use super::Operator;
 use super::error::AdminError;
 use super::page::{Query, page};
-use super::version::{Seen, answer, seen, seen_number};
-use super::{Operator, named};
-use crate::http::body;
-use crate::{App, shown};
+use super::version::{answer, seen_number, unchanged};
+use crate::shown;
 
 const ALL: &str = "/iam/roles";
 
@@ -53,18 +50,11 @@ fn permissions(texts: &[String]) -> Result<BTreeSet<Permission>, AdminError> {
     Ok(permissions.collect::<Result<_, _>>()?)
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    Operator::of(&app, &parts)
-        .await?
-        .may("roles:read", ALL)
-        .await?;
-    let query = Query::of(&parts.uri)?;
+pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
+    operator.may("roles:read", ALL).await?;
+    let query = operator.query()?;
     let (limit, after) = (query.limit()?, query.after::<RoleName>()?);
-    let roles = app.store.roles(after.as_ref(), limit).await?;
+    let roles = operator.store().roles(after.as_ref(), limit).await?;
     let last = roles.last().map(|stored| stored.role.name.as_str());
     Ok(page(
         "roles",
@@ -74,61 +64,51 @@ pub(super) async fn list(
     ))
 }
 
-pub(super) async fn add(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, body) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
+pub(super) async fn add(operator: Operator, body: Body) -> Result<Response, AdminError> {
     operator.may("roles:write", ALL).await?;
-    let asked: NewRoleRequest = body::json_object(&parts.headers, body).await?;
+    let asked: NewRoleRequest = operator.json(body).await?;
     let role = Role {
         name: asked.name.parse()?,
         permissions: permissions(&asked.permissions)?,
     };
-    match app.store.add_role(role.clone(), operator.by()).await? {
+    match operator
+        .store()
+        .add_role(role.clone(), operator.by())
+        .await?
+    {
         AddNamed::Added { version } => Ok(one(StatusCode::CREATED, &StoredRole { role, version })),
         AddNamed::NameTaken => Err(AdminError::taken("there is a role of that name already")),
     }
 }
 
-pub(super) async fn show(
-    State(app): State<Arc<App>>,
-    name: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let name: RoleName = named(name)?;
-    operator.may("roles:read", &resource(&name)).await?;
-    let stored = app.store.role(&name).await?.ok_or(AdminError::NotFound)?;
+pub(super) async fn show(operator: Operator<RoleName>) -> Result<Response, AdminError> {
+    let name = &operator.named;
+    operator.may("roles:read", &resource(name)).await?;
+    let stored = operator
+        .store()
+        .role(name)
+        .await?
+        .ok_or(AdminError::NotFound)?;
     Ok(one(StatusCode::OK, &stored))
 }
 
 pub(super) async fn replace(
-    State(app): State<Arc<App>>,
-    name: Result<Path<String>, PathRejection>,
-    request: Request,
+    operator: Operator<RoleName>,
+    body: Body,
 ) -> Result<Response, AdminError> {
-    let (parts, body) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let name: RoleName = named(name)?;
-    operator.may("roles:write", &resource(&name)).await?;
-    let asked: RoleRequest = body::json_object(&parts.headers, body).await?;
+    let name = &operator.named;
+    operator.may("roles:write", &resource(name)).await?;
+    let asked: RoleRequest = operator.json(body).await?;
     let permissions = permissions(&asked.permissions)?;
-    let version = match seen(&parts.headers)?.ok_or(AdminError::NoVersion)? {
-        Seen::Version(text) => text.parse().map_err(|_| AdminError::Changed)?,
-        Seen::Any => {
-            app.store
-                .role(&name)
-                .await?
-                .ok_or(AdminError::NotFound)?
-                .version
-        }
+    let stored = operator.store().role(name).await?;
+    let version = stored.ok_or(AdminError::NotFound)?.version;
+    unchanged(&operator.headers, &version.to_string())?;
+    let role = Role {
+        name: name.clone(),
+        permissions,
     };
-    let role = Role { name, permissions };
-    match app
-        .store
+    match operator
+        .store()
         .replace_role(role.clone(), version, operator.by())
         .await?
     {
@@ -138,20 +118,15 @@ pub(super) async fn replace(
     }
 }
 
-pub(super) async fn remove(
-    State(app): State<Arc<App>>,
-    name: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<StatusCode, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let name: RoleName = named(name)?;
-    operator.may("roles:write", &resource(&name)).await?;
-    let records = with_records(&Query::of(&parts.uri)?)?;
-    let version = seen_number(&parts.headers)?;
+pub(super) async fn remove(operator: Operator<RoleName>) -> Result<StatusCode, AdminError> {
+    let name = &operator.named;
+    operator.may("roles:write", &resource(name)).await?;
+    let records = with_records(&operator.query()?)?;
+    let version = seen_number(&operator.headers)?;
     removed(
-        app.store
-            .remove_role(&name, version, records, operator.by())
+        operator
+            .store()
+            .remove_role(name, version, records, operator.by())
             .await?,
     )
 }

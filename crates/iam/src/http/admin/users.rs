@@ -1,10 +1,7 @@
 //! Users and their sessions.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,11 +10,10 @@ use serde_json::json;
 use sessionmint_oauth::{Scope, SessionId, UserId};
 use sessionmint_store::{AddUser, Change, ChangeUser, EndSessions, NewUser, User};
 
+use super::Operator;
 use super::error::AdminError;
-use super::page::{Query, page};
-use super::version::{self, Seen, answer, seen};
-use super::{Operator, both_named, named};
-use crate::http::body;
+use super::page::page;
+use super::version::{self, answer, unchanged};
 use crate::login::policy::{check_new_password, check_username};
 use crate::{App, random, shown};
 
@@ -59,39 +55,27 @@ fn one(status: StatusCode, user: &User) -> Response {
     answer(status, &version::of_user(user), shown::user(user))
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    Operator::of(&app, &parts)
-        .await?
-        .may("users:read", ALL)
-        .await?;
-    let query = Query::of(&parts.uri)?;
+pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
+    operator.may("users:read", ALL).await?;
+    let query = operator.query()?;
     let (limit, after) = (query.limit()?, query.after::<String>()?);
-    let users = app.store.users(after.as_deref(), limit).await?;
+    let users = operator.store().users(after.as_deref(), limit).await?;
     let last = users.last().map(|user| user.username.clone());
     let users = users.iter().map(shown::user).collect();
     Ok(page("users", users, limit, last.as_deref()))
 }
 
-pub(super) async fn add(
-    State(app): State<Arc<App>>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, body) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
+pub(super) async fn add(operator: Operator, body: Body) -> Result<Response, AdminError> {
     operator.may("users:write", ALL).await?;
-    let asked: NewUserRequest = body::json_object(&parts.headers, body).await?;
+    let asked: NewUserRequest = operator.json(body).await?;
     check_username(&asked.username).map_err(|error| AdminError::Invalid(error.to_string()))?;
     let password_hash = match &asked.password {
-        Some(password) => Some(new_hash(&app, &asked.username, password).await?),
+        Some(password) => Some(new_hash(&operator.app, &asked.username, password).await?),
         None => None,
     };
     let by = operator.by();
     let user = NewUser {
-        id: UserId::from_random(random::bytes(&*app.random)?),
+        id: UserId::from_random(random::bytes(&*operator.app.random)?),
         username: asked.username,
         password_hash,
         scopes: asked.scopes,
@@ -99,54 +83,55 @@ pub(super) async fn add(
         created_at: by.at,
     };
     let id = user.id.clone();
-    match app.store.add_user(user, by).await? {
+    match operator.store().add_user(user, by).await? {
         AddUser::Added => {
-            tracing::info!(client_id = %operator.account.client_id, user_id = %id, "user added");
-            let user = app.store.user(&id).await?.ok_or(AdminError::NotFound)?;
+            tracing::info!(client_id = %operator.client(), user_id = %id, "user added");
+            let user = operator
+                .store()
+                .user(&id)
+                .await?
+                .ok_or(AdminError::NotFound)?;
             Ok(one(StatusCode::CREATED, &user))
         }
         AddUser::NameTaken => Err(AdminError::taken("there is a user of that name already")),
     }
 }
 
-pub(super) async fn show(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: UserId = named(id)?;
-    operator.may("users:read", &resource(&id)).await?;
-    let user = app.store.user(&id).await?.ok_or(AdminError::NotFound)?;
+pub(super) async fn show(operator: Operator<UserId>) -> Result<Response, AdminError> {
+    let id = &operator.named;
+    operator.may("users:read", &resource(id)).await?;
+    let user = operator
+        .store()
+        .user(id)
+        .await?
+        .ok_or(AdminError::NotFound)?;
     Ok(one(StatusCode::OK, &user))
 }
 
-pub(super) async fn change(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, body) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: UserId = named(id)?;
-    operator.may("users:write", &resource(&id)).await?;
-    let asked: ChangeRequest = body::json_object(&parts.headers, body).await?;
-    let seen = seen(&parts.headers)?.ok_or(AdminError::NoVersion)?;
-    let user = app.store.user(&id).await?.ok_or(AdminError::NotFound)?;
-    if matches!(&seen, Seen::Version(seen) if *seen != version::of_user(&user)) {
-        return Err(AdminError::Changed);
-    }
+pub(super) async fn change(operator: Operator<UserId>, body: Body) -> Result<Response, AdminError> {
+    let id = &operator.named;
+    operator.may("users:write", &resource(id)).await?;
+    let asked: ChangeRequest = operator.json(body).await?;
+    let user = operator
+        .store()
+        .user(id)
+        .await?
+        .ok_or(AdminError::NotFound)?;
+    unchanged(&operator.headers, &version::of_user(&user))?;
     let scopes = asked.scopes.unwrap_or_else(|| user.scopes.clone());
     let disabled = asked.disabled.unwrap_or(user.disabled_at.is_some());
-    match app
-        .store
+    match operator
+        .store()
         .change_user(&user, scopes, disabled, operator.by())
         .await?
     {
         ChangeUser::Changed => {
-            tracing::info!(client_id = %operator.account.client_id, user_id = %id, "user changed");
-            let user = app.store.user(&id).await?.ok_or(AdminError::NotFound)?;
+            tracing::info!(client_id = %operator.client(), user_id = %id, "user changed");
+            let user = operator
+                .store()
+                .user(id)
+                .await?
+                .ok_or(AdminError::NotFound)?;
             Ok(one(StatusCode::OK, &user))
         }
         ChangeUser::NotFound => Err(AdminError::NotFound),
@@ -155,54 +140,47 @@ pub(super) async fn change(
 }
 
 pub(super) async fn set_password(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
+    operator: Operator<UserId>,
+    body: Body,
 ) -> Result<StatusCode, AdminError> {
-    let (parts, body) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: UserId = named(id)?;
-    operator.may("users:write", &resource(&id)).await?;
-    let PasswordRequest { password } = body::json_object(&parts.headers, body).await?;
-    let user = app.store.user(&id).await?.ok_or(AdminError::NotFound)?;
-    let hash = new_hash(&app, &user.username, &password).await?;
-    let set = app
-        .store
-        .set_password(&id, hash, EndSessions::All, operator.by())
+    let id = &operator.named;
+    operator.may("users:write", &resource(id)).await?;
+    let PasswordRequest { password } = operator.json(body).await?;
+    let user = operator
+        .store()
+        .user(id)
+        .await?
+        .ok_or(AdminError::NotFound)?;
+    let hash = new_hash(&operator.app, &user.username, &password).await?;
+    let set = operator
+        .store()
+        .set_password(id, hash, EndSessions::All, operator.by())
         .await?;
     done(set)?;
-    tracing::info!(client_id = %operator.account.client_id, user_id = %id, "password set");
+    tracing::info!(client_id = %operator.client(), user_id = %id, "password set");
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) async fn remove(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<StatusCode, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: UserId = named(id)?;
-    operator.may("users:write", &resource(&id)).await?;
-    done(app.store.remove_user(&id, operator.by()).await?)?;
-    tracing::info!(client_id = %operator.account.client_id, user_id = %id, "user removed");
+pub(super) async fn remove(operator: Operator<UserId>) -> Result<StatusCode, AdminError> {
+    let id = &operator.named;
+    operator.may("users:write", &resource(id)).await?;
+    done(operator.store().remove_user(id, operator.by()).await?)?;
+    tracing::info!(client_id = %operator.client(), user_id = %id, "user removed");
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// There are so few of one user that they fit on one page.
-pub(super) async fn sessions(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: UserId = named(id)?;
+pub(super) async fn sessions(operator: Operator<UserId>) -> Result<Response, AdminError> {
+    let id = &operator.named;
     operator
-        .may("sessions:read", &format!("{}/sessions", resource(&id)))
+        .may("sessions:read", &format!("{}/sessions", resource(id)))
         .await?;
-    let user = app.store.user(&id).await?.ok_or(AdminError::NotFound)?;
-    let sessions = app.store.sessions_of(&id).await?;
+    let user = operator
+        .store()
+        .user(id)
+        .await?
+        .ok_or(AdminError::NotFound)?;
+    let sessions = operator.store().sessions_of(id).await?;
     let sessions: Vec<_> = sessions
         .iter()
         .map(|session| shown::session(session, &user.username))
@@ -210,35 +188,29 @@ pub(super) async fn sessions(
     Ok(Json(json!({ "sessions": sessions })).into_response())
 }
 
-pub(super) async fn end_sessions(
-    State(app): State<Arc<App>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Response, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let id: UserId = named(id)?;
+pub(super) async fn end_sessions(operator: Operator<UserId>) -> Result<Response, AdminError> {
+    let id = &operator.named;
     operator
-        .may("sessions:write", &format!("{}/sessions", resource(&id)))
+        .may("sessions:write", &format!("{}/sessions", resource(id)))
         .await?;
     let by = operator.by();
-    let ended = app.store.end_sessions_of(&id, EndSessions::All, by).await?;
+    let ended = operator
+        .store()
+        .end_sessions_of(id, EndSessions::All, by)
+        .await?;
     Ok(Json(json!({ "ended": ended })).into_response())
 }
 
 pub(super) async fn end_session(
-    State(app): State<Arc<App>>,
-    ids: Result<Path<(String, String)>, PathRejection>,
-    request: Request,
+    operator: Operator<(UserId, SessionId)>,
 ) -> Result<StatusCode, AdminError> {
-    let (parts, _) = request.into_parts();
-    let operator = Operator::of(&app, &parts).await?;
-    let (id, session): (UserId, SessionId) = both_named(ids)?;
-    let resource = format!("{}/sessions/{session}", resource(&id));
+    let (id, session) = &operator.named;
+    let resource = format!("{}/sessions/{session}", resource(id));
     operator.may("sessions:write", &resource).await?;
     done(
-        app.store
-            .end_session_of(&id, &session, operator.by())
+        operator
+            .store()
+            .end_session_of(id, session, operator.by())
             .await?,
     )?;
     Ok(StatusCode::NO_CONTENT)

@@ -11,7 +11,7 @@ use sessionmint_store::User;
 use super::error::AdminError;
 
 /// What the request wants to change.
-pub(super) enum Seen {
+enum Seen {
     /// This version of it.
     Version(String),
     /// Any (`*`).
@@ -19,7 +19,7 @@ pub(super) enum Seen {
 }
 
 /// The version that a request names. Several are none that was read.
-pub(super) fn seen(headers: &HeaderMap) -> Result<Option<Seen>, AdminError> {
+fn seen(headers: &HeaderMap) -> Result<Option<Seen>, AdminError> {
     let mut fields = headers.get_all(header::IF_MATCH).iter();
     let Some(field) = fields.next() else {
         return Ok(None);
@@ -43,6 +43,14 @@ pub(super) fn seen_number(headers: &HeaderMap) -> Result<Option<i64>, AdminError
     match seen(headers)? {
         Some(Seen::Version(text)) => text.parse().map(Some).map_err(|_| AdminError::Changed),
         Some(Seen::Any) | None => Ok(None),
+    }
+}
+
+/// Goes on only where the request names the version that is there now, or any.
+pub(super) fn unchanged(headers: &HeaderMap, now: &str) -> Result<(), AdminError> {
+    match seen(headers)?.ok_or(AdminError::NoVersion)? {
+        Seen::Version(seen) if seen != now => Err(AdminError::Changed),
+        Seen::Version(_) | Seen::Any => Ok(()),
     }
 }
 
