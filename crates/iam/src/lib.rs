@@ -22,6 +22,7 @@ pub mod login;
 pub mod metrics;
 pub mod random;
 mod refusals;
+pub mod registration;
 pub mod renewal;
 pub mod serve;
 pub mod shown;

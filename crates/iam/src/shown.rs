@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use sessionmint_oauth::{BrowserClient, ClientKeys, OAuthClient, Timestamp, UserId};
 use sessionmint_store::{
-    AuditKind, AuditRecord, ClientSecret, Grant, Session, StoredGroup, StoredRole, User,
+    AuditKind, AuditRecord, ClientSecret, Grant, Session, StoredConsent, StoredGroup, StoredRole,
+    User,
 };
 
 use crate::clock::{utc, utc_millis};
@@ -116,6 +117,17 @@ pub fn grant(grant: &Grant, username: Option<&str>, now: Timestamp) -> Value {
         "absolute_end": utc(grant.absolute_end),
         "state": grant_state(grant, now),
         "ended_at": grant.revoked.map(|revoked| utc(revoked.at)),
+    })
+}
+
+/// What a user agreed to.
+pub fn consent(consent: &StoredConsent, user: &User) -> Value {
+    json!({
+        "username": user.username,
+        "user_id": user.id.as_str(),
+        "client_id": consent.client_id.as_str(),
+        "scopes": consent.scopes,
+        "given_at": utc(consent.given_at),
     })
 }
 

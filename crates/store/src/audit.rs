@@ -240,7 +240,7 @@ words! {
         ConsentGiven = "consent.given"
         /// A user was asked by a client and did not agree.
         ConsentDenied = "consent.denied"
-        /// What a user agreed to is not remembered any more.
+        /// What a user agreed to counts no more.
         ConsentWithdrawn = "consent.withdrawn"
         /// A request came from where no page may call.
         OriginRefused = "origin.refused"
@@ -298,6 +298,8 @@ words! {
         GivenBack = "given-back"
         /// The client was removed or disabled.
         ClientGone = "client-gone"
+        /// What its user had agreed to was withdrawn.
+        ConsentWithdrawn = "consent-withdrawn"
         /// The code that the grant began with was redeemed again.
         CodeReplayed = "code-replayed"
         /// A replaced refresh token was used, soon after the window.

@@ -8,7 +8,7 @@ use sessionmint_oauth::{
     BrowserHash, ClientId, CodeHash, GrantId, InteractionHash, Scope, SessionId, Timestamp, UserId,
 };
 
-use crate::{By, Change, NewGrant, StoreError};
+use crate::{By, NewGrant, StoreError};
 
 /// A request that waits for its user.
 #[derive(Clone)]
@@ -153,6 +153,18 @@ pub enum RedeemCode {
     SessionOver,
 }
 
+/// Outcome of [`Authorizations::withdraw_consent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithdrawConsent {
+    /// Nothing is left of it.
+    Withdrawn {
+        /// How many grants were ended.
+        ended: u32,
+    },
+    /// The user agreed to nothing that counts still, remembered or not.
+    NotFound,
+}
+
 /// Requests, codes and consents. A request that only waits leaves no record in the audit trail: anybody can make one.
 #[async_trait]
 pub trait Authorizations: Send + Sync {
@@ -190,13 +202,14 @@ pub trait Authorizations: Send + Sync {
     async fn consent(&self, user: &UserId, client: &ClientId) -> Result<Option<Scope>, StoreError>;
     /// All that a user agreed to, by client.
     async fn consents_of(&self, user: &UserId) -> Result<Vec<StoredConsent>, StoreError>;
-    /// Forgets what a user agreed to for a client; what came of it stays.
+    /// Forgets what a user agreed to for a client and, in the same transaction, ends what came of it: every grant, and codes
+    /// that were not redeemed.
     async fn withdraw_consent(
         &self,
         user: &UserId,
         client: &ClientId,
         by: By,
-    ) -> Result<Change, StoreError>;
+    ) -> Result<WithdrawConsent, StoreError>;
     /// Removes requests that are over at `now` and codes that were over at `codes_before`; says how many.
     async fn purge_authorizations(
         &self,

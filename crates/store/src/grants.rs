@@ -161,6 +161,8 @@ pub enum GrantsOf {
     User(UserId),
     /// To this client.
     Client(ClientId),
+    /// By this user to this client.
+    Both(UserId, ClientId),
 }
 
 /// Grants. One that was ended stays, and stays so, until its absolute end has passed. A rotation leaves no record in the audit

@@ -60,7 +60,7 @@ pub use audit::{
 };
 pub use authorizations::{
     Authorization, Authorizations, Code, CompleteAuthorization, Ending, NewCode, NewConsent,
-    RedeemCode, StartAuthorization, StoredConsent,
+    RedeemCode, StartAuthorization, StoredConsent, WithdrawConsent,
 };
 pub use grants::{Grant, Grants, GrantsOf, NewGrant, Revoked, RotateGrant, StartGrant, Successor};
 pub use marks::{Mark, MarkHash, Marks, Purpose};

@@ -60,6 +60,8 @@ pub enum ReplaceOAuthClient {
         /// Whose origin it is on.
         client_id: ClientId,
     },
+    /// Somebody changed it in the meantime; nothing changed now.
+    Conflict,
 }
 
 /// Outcome of [`OAuthClients::add_client_secret`].
@@ -83,11 +85,12 @@ pub trait OAuthClients: Send + Sync {
         secret: Option<ClientSecret>,
         by: By,
     ) -> Result<AddOAuthClient, StoreError>;
-    /// Replaces the client of the same id. Its subject stays, and so does whether it is disabled. A client that
-    /// authenticates without secrets from now on loses those it has.
+    /// Replaces the client of the same id; given what was `seen`, only while it is like that still. Its subject stays, and so
+    /// does whether it is disabled. A client that authenticates without secrets from now on loses those it has.
     async fn replace_oauth_client(
         &self,
         client: OAuthClient,
+        seen: Option<OAuthClient>,
         by: By,
     ) -> Result<ReplaceOAuthClient, StoreError>;
     /// Removes a client and, in the same transaction, its secrets, and ends what users granted it.

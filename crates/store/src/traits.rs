@@ -127,6 +127,8 @@ pub enum ReplaceClient {
         /// Whose it is.
         client_id: ClientId,
     },
+    /// Somebody changed it in the meantime; nothing changed now.
+    Conflict,
 }
 
 /// Outcome of [`Keys::add_key`], [`Keys::replace_keys`] and [`Keys::add_refresh_key`].
@@ -261,10 +263,12 @@ pub trait Sessions: Send + Sync {
 pub trait Clients: Send + Sync {
     /// Adds a client unless its id is taken by a client of either kind, or one of its origins is.
     async fn add_client(&self, client: BrowserClient, by: By) -> Result<AddClient, StoreError>;
-    /// Replaces the client of the same id, its origins included, unless one of them is another client's.
+    /// Replaces the client of the same id, its origins included, unless one of them is another client's; given what was
+    /// `seen`, only while it is like that still.
     async fn replace_client(
         &self,
         client: BrowserClient,
+        seen: Option<BrowserClient>,
         by: By,
     ) -> Result<ReplaceClient, StoreError>;
     /// Removes a client and, in the same transaction, its origins.

@@ -3,17 +3,19 @@
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 use sessionmint_iam::config::Partial;
+use sessionmint_iam::registration::BrowserApp;
 use sessionmint_iam::shown;
 use sessionmint_oauth::session_grant::TTL_SECS;
-use sessionmint_oauth::{BrowserClient, ClientId, Scope, SecretId};
+use sessionmint_oauth::{BrowserClient, ClientId, Scope, SecretId, registration};
 use sessionmint_store::{
     AddClient, Change, Clients as _, OAuthClients as _, ReplaceClient, SqliteStore,
 };
 
 use super::by::by;
 use super::client_edit::Set;
-use super::oauth_client::{self, OAuth, distinct};
-use super::origin::{cross_site, parse_origin, parse_resource};
+use super::named::changed_meanwhile;
+use super::oauth_client::{self, OAuth};
+use super::origin::{parse_origin, parse_resource};
 use super::store::{Missing, block_on, open};
 use super::{CliError, Common, output};
 
@@ -79,7 +81,7 @@ pub(super) struct Access {
     pub(super) resources: Vec<String>,
     /// The audience when it names none [default: the first --resource]
     #[arg(long, value_name = "URL", value_parser = parse_resource)]
-    default_resource: Option<String>,
+    pub(super) default_resource: Option<String>,
     /// All scopes that it may ask for, separated by spaces
     #[arg(long)]
     pub(super) scope: Scope,
@@ -89,13 +91,6 @@ pub(super) struct Access {
     /// Lifetime of its access tokens, 5 to 300
     #[arg(long, value_name = "SECONDS", default_value_t = *TTL_SECS.end(), value_parser = clap::value_parser!(u64).range(TTL_SECS))]
     pub(super) ttl: u64,
-}
-
-impl Access {
-    pub(super) fn default_resource(&self) -> String {
-        let named = self.default_resource.as_ref().or(self.resources.first());
-        named.cloned().unwrap_or_default()
-    }
 }
 
 #[derive(Args)]
@@ -167,16 +162,16 @@ async fn add_client(store: &SqliteStore, settings: &Partial, add: Add) -> Result
     if origins.is_empty() {
         return oauth_client::add(store, settings, id, access, oauth, json).await;
     }
-    let client = BrowserClient {
-        client_id: id,
-        origins: distinct(origins),
-        default_resource: access.default_resource(),
-        resources: distinct(access.resources),
-        default_scopes: access.default_scope.unwrap_or_else(|| access.scope.clone()),
+    let app = BrowserApp {
+        origins,
+        resources: access.resources,
+        default_resource: access.default_resource,
         scopes: access.scope,
-        ttl: access.ttl,
+        default_scopes: access.default_scope,
+        ttl: Some(access.ttl),
     };
-    check(settings, &client)?;
+    let client = app.client(id, settings.issuer.as_ref())?;
+    remark(settings, &client);
     let id = client.client_id.clone();
     match store.add_client(client, by()).await? {
         AddClient::Added if json => output::json(&json!({ "client_id": id.as_str() })),
@@ -197,13 +192,13 @@ async fn set_client(store: &SqliteStore, settings: &Partial, set: Set) -> Result
             .oauth_client(&id)
             .await?
             .ok_or_else(|| no_client(&id))?;
-        let changed = set.apply_to_oauth(current)?;
+        let changed = set.apply_to_oauth(current.clone())?;
         oauth_client::check(settings, &changed)?;
-        return oauth_client::replace(store, changed).await;
+        return oauth_client::replace(store, changed, current).await;
     };
-    let changed = set.apply(current)?;
+    let changed = set.apply(current.clone())?;
     check(settings, &changed)?;
-    match store.replace_client(changed, by()).await? {
+    match store.replace_client(changed, Some(current), by()).await? {
         ReplaceClient::Replaced => output::line(&format!(
             "changed client `{id}`; what is minted from now on follows it"
         )),
@@ -212,66 +207,31 @@ async fn set_client(store: &SqliteStore, settings: &Partial, set: Set) -> Result
         ReplaceClient::RedirectedTo { origin, client_id } => {
             Err(redirected_to(&origin, &client_id))
         }
+        ReplaceClient::Conflict => Err(changed_meanwhile()),
     }
 }
 
-/// What holds for a client as a whole.
+/// Holds a browser app to the rules, and remarks on what is allowed and will not work.
 pub(super) fn check(settings: &Partial, client: &BrowserClient) -> Result<(), CliError> {
-    if client.origins.is_empty() {
-        return Err(format!(
-            "a client has at least one origin; to take it out of use: sessionmint client remove {}",
-            client.client_id
-        )
-        .into());
-    }
-    if !client.resources.contains(&client.default_resource) {
-        return Err(format!(
-            "the default resource {} is not among its resources ({}); add it with `--resource`, or choose another with `--default-resource`",
-            client.default_resource,
-            client.resources.join(", ")
-        )
-        .into());
-    }
-    if !client.default_scopes.is_subset(&client.scopes) {
-        let beyond: Vec<&str> = client
-            .default_scopes
-            .iter()
-            .filter(|token| !client.scopes.contains(token))
-            .collect();
-        return Err(format!(
-            "the default scopes go beyond the scopes of the client: {}; add them to `--scope`",
-            beyond.join(" ")
-        )
-        .into());
-    }
-    match &settings.issuer {
-        Some(issuer) => {
-            if client
-                .origins
-                .iter()
-                .any(|origin| origin == issuer.origin())
-            {
-                return Err(format!(
-                    "{} is the origin of the service itself: a script anywhere on that host could mint; serve the app \
-                     from a host of its own, e.g. https://ui.example.com beside https://api.example.com",
-                    issuer.origin()
-                )
-                .into());
-            }
-            for warning in client
-                .origins
-                .iter()
-                .filter_map(|origin| cross_site(issuer, origin))
-            {
-                output::note(&warning);
-            }
-        }
-        None => output::note(
+    registration::check_browser(client, settings.issuer.as_ref())?;
+    remark(settings, client);
+    Ok(())
+}
+
+fn remark(settings: &Partial, client: &BrowserClient) {
+    let Some(issuer) = &settings.issuer else {
+        return output::note(
             "no issuer is configured here, so it was not checked that the origins belong to the service's site; give \
              `--config FILE` as for `serve`",
-        ),
+        );
+    };
+    for warning in client
+        .origins
+        .iter()
+        .filter_map(|origin| registration::cross_site(issuer, origin))
+    {
+        output::note(&warning);
     }
-    Ok(())
 }
 
 async fn remove(store: &SqliteStore, id: &ClientId) -> Result<(), CliError> {

@@ -152,7 +152,7 @@ impl Set {
         refresh.idle_secs = changes.refresh_idle.unwrap_or(refresh.idle_secs);
         refresh.absolute_secs = changes.refresh_absolute.unwrap_or(refresh.absolute_secs);
         client.keys = match (changes.jwks_file, changes.jwks_uri) {
-            (Some(file), _) => Some(read_jwks(&file)?),
+            (Some(file), _) => Some(ClientKeys::Jwks(read_jwks(&file)?.to_string())),
             (None, Some(uri)) => Some(ClientKeys::JwksUri(uri)),
             // Another way needs no keys.
             (None, None) if client.authentication != ClientAuthentication::PrivateKeyJwt => None,

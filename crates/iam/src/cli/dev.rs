@@ -20,6 +20,7 @@ use sessionmint_store::{
 };
 
 use super::by::by;
+use super::named::changed_meanwhile;
 use super::origin::{parse_origin, parse_resource};
 use super::store::{Missing, open_database};
 use super::{CliError, Common, client, output};
@@ -131,7 +132,7 @@ async fn put_client(
     wanted: &BrowserClient,
 ) -> Result<(), CliError> {
     client::check(settings, wanted)?;
-    let conflict = match store.replace_client(wanted.clone(), by()).await? {
+    let conflict = match store.replace_client(wanted.clone(), None, by()).await? {
         ReplaceClient::Replaced => None,
         ReplaceClient::NotFound => match store.add_client(wanted.clone(), by()).await? {
             AddClient::Added => None,
@@ -147,6 +148,7 @@ async fn put_client(
         ReplaceClient::RedirectedTo { origin, client_id } => {
             return Err(client::redirected_to(&origin, &client_id));
         }
+        ReplaceClient::Conflict => return Err(changed_meanwhile()),
     };
     match conflict {
         None => Ok(()),

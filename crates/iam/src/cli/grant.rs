@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use sessionmint_iam::logging::Printable;
 use sessionmint_iam::{Clock as _, SystemClock, shown};
 use sessionmint_oauth::{ClientId, GrantId, UserId};
@@ -16,19 +16,19 @@ use super::{CliError, Common, output, user};
 pub(super) enum Grant {
     /// List what users allowed clients, newest first; no token is ever shown
     List(List),
-    /// End one grant, or all of a user or to a client
+    /// End one grant, or all of a user, to a client, or of both
     #[command(after_help = "\
 Examples:
   sessionmint grant revoke grt_4Rk1… --config sessionmint.toml
   sessionmint grant revoke --user alice --config sessionmint.toml
   sessionmint grant revoke --client reports --config sessionmint.toml
+  sessionmint grant revoke --user alice --client reports --config sessionmint.toml
 
 Its refresh token counts for nothing any more. Services accept the access tokens in circulation for minutes at most.")]
     Revoke(Revoke),
 }
 
 #[derive(Args)]
-#[group(multiple = false)]
 struct Whose {
     /// Only of this user
     #[arg(long, value_name = "NAME")]
@@ -48,22 +48,22 @@ pub(super) struct List {
 }
 
 #[derive(Args)]
-#[group(required = true, multiple = false)]
+#[command(group = ArgGroup::new("which").required(true).multiple(true).args(["id", "user", "client"]))]
 pub(super) struct Revoke {
     /// The grant's id, as `grant list` shows it
+    #[arg(conflicts_with_all = ["user", "client"])]
     id: Option<GrantId>,
-    /// All of this user
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-    /// All to this client
-    #[arg(long, value_name = "ID")]
-    client: Option<ClientId>,
+    #[command(flatten)]
+    whose: Whose,
 }
 
 impl Whose {
     async fn find(self, store: &SqliteStore) -> Result<GrantsOf, CliError> {
         Ok(match (self.user, self.client) {
-            (Some(name), _) => GrantsOf::User(user::find(store, &name).await?.id),
+            (Some(name), Some(client)) => {
+                GrantsOf::Both(user::find(store, &name).await?.id, client)
+            }
+            (Some(name), None) => GrantsOf::User(user::find(store, &name).await?.id),
             (None, Some(id)) => GrantsOf::Client(id),
             (None, None) => GrantsOf::Everybody,
         })
@@ -93,11 +93,7 @@ impl Revoke {
                 }
             };
         }
-        let whose = Whose {
-            user: self.user,
-            client: self.client,
-        };
-        let of = whose.find(store).await?;
+        let of = self.whose.find(store).await?;
         let ended = store.revoke_grants(&of, AuditReason::Requested, by());
         let ended = usize::try_from(ended.await?)?;
         output::line(&format!("ended {}", output::counted(ended, "grant")))

@@ -7,6 +7,7 @@ mod by;
 mod client;
 mod client_edit;
 mod config;
+mod consent;
 mod dev;
 mod grant;
 mod group;
@@ -104,6 +105,9 @@ enum Command {
     /// What users allowed clients: list, end
     #[command(subcommand)]
     Grant(grant::Grant),
+    /// What users agreed to, not to be asked again: list, withdraw
+    #[command(subcommand)]
+    Consent(consent::Consent),
     /// Signing keys: list, rotate, change the key that encrypts them
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -157,6 +161,7 @@ pub(super) fn run() -> ExitCode {
         Command::Client(client) => client.run(&common),
         Command::Session(session) => session.run(&common),
         Command::Grant(grant) => grant.run(&common),
+        Command::Consent(consent) => consent.run(&common),
         Command::Keys(keys) => keys.run(&common),
         Command::Audit(audit) => audit.run(&common),
         Command::Backup(backup) => backup.run(&common),

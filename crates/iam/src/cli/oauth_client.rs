@@ -1,15 +1,17 @@
 //! `sessionmint client …` for clients of the standard grants: server-side and native apps, services.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use sessionmint_iam::client_secret::{NewSecret, has_secrets};
 use sessionmint_iam::config::Partial;
 use sessionmint_iam::random::{self, SystemRandom};
+use sessionmint_iam::registration::StandardClient;
 use sessionmint_oauth::{
-    ClientAuthentication, ClientId, ClientKeys, ClientSubject, GrantType, Issuer, OAuthClient,
-    RefreshPolicy, Rotation, SecretId, registration,
+    ClientAuthentication, ClientId, ClientSubject, GrantType, Issuer, OAuthClient, Rotation,
+    SecretId, registration,
 };
 use sessionmint_store::{
     AddOAuthClient, AddSecret, By, Change, MAX_SECRETS, OAuthClients as _, ReplaceOAuthClient,
@@ -18,6 +20,7 @@ use sessionmint_store::{
 
 use super::by::by;
 use super::client::{Access, no_client};
+use super::named::changed_meanwhile;
 use super::{CliError, output};
 
 /// What only a client of the standard grants has.
@@ -80,11 +83,11 @@ pub(super) fn parse_grant(text: &str) -> Result<GrantType, String> {
     }
 }
 
-/// The keys that a file has, as they are.
-pub(super) fn read_jwks(file: &Path) -> Result<ClientKeys, CliError> {
-    std::fs::read_to_string(file)
-        .map(ClientKeys::Jwks)
-        .map_err(|error| format!("{}: {error}", file.display()).into())
+/// The keys that a file has.
+pub(super) fn read_jwks(file: &Path) -> Result<Value, CliError> {
+    let wrong = |error: &dyn fmt::Display| CliError::from(format!("{}: {error}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+    serde_json::from_str(&text).map_err(|error| wrong(&error))
 }
 
 /// Shows it, this once.
@@ -118,37 +121,27 @@ pub(super) async fn add(
     oauth: OAuth,
     json: bool,
 ) -> Result<(), CliError> {
-    let standard = RefreshPolicy::default();
-    let default_resource = access.default_resource();
-    let client = OAuthClient {
-        subject: ClientSubject::from_random(random::bytes(&SystemRandom)?),
-        name: oauth.name.unwrap_or_else(|| client_id.to_string()),
-        client_id,
-        authentication: oauth
-            .authentication
-            .unwrap_or(ClientAuthentication::ClientSecretBasic),
-        keys: match (oauth.jwks_file, oauth.jwks_uri) {
-            (Some(file), _) => Some(read_jwks(&file)?),
-            (None, uri) => uri.map(ClientKeys::JwksUri),
-        },
-        grants: distinct(oauth.grants),
-        redirect_uris: distinct(oauth.redirect_uris),
-        post_logout_redirect_uris: distinct(oauth.post_logout_redirect_uris),
-        default_resource,
-        resources: distinct(access.resources),
-        default_scopes: access.default_scope.unwrap_or_else(|| access.scope.clone()),
+    let client = StandardClient {
+        name: oauth.name,
+        authentication: oauth.authentication,
+        jwks: oauth.jwks_file.as_deref().map(read_jwks).transpose()?,
+        jwks_uri: oauth.jwks_uri,
+        grants: oauth.grants,
+        redirect_uris: oauth.redirect_uris,
+        post_logout_redirect_uris: oauth.post_logout_redirect_uris,
+        resources: access.resources,
+        default_resource: access.default_resource,
         scopes: access.scope,
-        ttl: access.ttl,
-        refresh: RefreshPolicy {
-            rotation: oauth.rotation.unwrap_or(standard.rotation),
-            window_secs: oauth.refresh_window.unwrap_or(standard.window_secs),
-            idle_secs: oauth.refresh_idle.unwrap_or(standard.idle_secs),
-            absolute_secs: oauth.refresh_absolute.unwrap_or(standard.absolute_secs),
-        },
+        default_scopes: access.default_scope,
+        ttl: Some(access.ttl),
+        refresh_rotation: oauth.rotation,
+        refresh_window: oauth.refresh_window,
+        refresh_idle: oauth.refresh_idle,
+        refresh_absolute: oauth.refresh_absolute,
         trusted: oauth.trusted,
-        disabled_at: None,
     };
-    check(settings, &client)?;
+    let subject = ClientSubject::from_random(random::bytes(&SystemRandom)?);
+    let client = client.client(client_id, subject, is_local(settings))?;
     let by = by();
     let secret = has_secrets(&client)
         .then(|| NewSecret::new(&SystemRandom, by.at))
@@ -177,15 +170,23 @@ pub(super) async fn add(
 
 /// What holds for a client as a whole.
 pub(super) fn check(settings: &Partial, client: &OAuthClient) -> Result<(), CliError> {
-    let local = settings.issuer.as_ref().is_some_and(Issuer::is_local);
-    registration::check(client, local)?;
+    registration::check(client, is_local(settings))?;
     Ok(())
 }
 
-pub(super) async fn replace(store: &SqliteStore, client: OAuthClient) -> Result<(), CliError> {
+fn is_local(settings: &Partial) -> bool {
+    settings.issuer.as_ref().is_some_and(Issuer::is_local)
+}
+
+/// Replaces the client `seen`.
+pub(super) async fn replace(
+    store: &SqliteStore,
+    client: OAuthClient,
+    seen: OAuthClient,
+) -> Result<(), CliError> {
     let id = client.client_id.clone();
     let needs_secret = has_secrets(&client) && store.client_secrets(&id).await?.is_empty();
-    match store.replace_oauth_client(client, by()).await? {
+    match store.replace_oauth_client(client, Some(seen), by()).await? {
         ReplaceOAuthClient::Replaced => {
             if needs_secret {
                 output::note(&format!(
@@ -200,6 +201,7 @@ pub(super) async fn replace(store: &SqliteStore, client: OAuthClient) -> Result<
         ReplaceOAuthClient::BrowserOrigin { uri, client_id } => {
             Err(on_browser_origin(&uri, &client_id))
         }
+        ReplaceOAuthClient::Conflict => Err(changed_meanwhile()),
     }
 }
 
@@ -292,15 +294,4 @@ async fn no_oauth_client(store: &SqliteStore, id: &ClientId) -> CliError {
         .into(),
         _ => no_client(id),
     }
-}
-
-/// Without repetitions, in the order given.
-pub(super) fn distinct<T: PartialEq>(values: Vec<T>) -> Vec<T> {
-    let mut kept = Vec::with_capacity(values.len());
-    for value in values {
-        if !kept.contains(&value) {
-            kept.push(value);
-        }
-    }
-    kept
 }

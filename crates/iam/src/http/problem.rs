@@ -13,6 +13,7 @@ pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
+    field: Option<Cow<'static, str>>,
     retry_after_secs: Option<u64>,
     challenge: Option<HeaderValue>,
 }
@@ -31,8 +32,17 @@ impl Problem {
             status,
             code,
             detail: detail.into(),
+            field: None,
             retry_after_secs: None,
             challenge: None,
+        }
+    }
+
+    /// The member of the body that it is about.
+    pub(crate) fn field(self, name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            field: Some(name.into()),
+            ..self
         }
     }
 
@@ -77,13 +87,16 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason(),
             "status": self.status.as_u16(),
             "detail": self.detail,
             "code": self.code,
         });
+        if let (Some(field), Some(members)) = (self.field, body.as_object_mut()) {
+            members.insert("field".to_owned(), field.into());
+        }
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(

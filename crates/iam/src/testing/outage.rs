@@ -18,6 +18,7 @@ use sessionmint_store::{
     Purpose, RedeemCode, RefreshKeyRow, Refusal, ReplaceClient, ReplaceOAuthClient, ResealedKey,
     ResealedRefreshKey, RotateGrant, Session, Sessions, SigningKeyRow, StartAuthorization,
     StartGrant, StartSession, Store, StoreError, StoredConsent, Successor, User, Users,
+    WithdrawConsent,
 };
 
 /// Passes everything on to another store until [`StoreWithOutages::set_down`] or [`StoreWithOutages::set_down_after`].
@@ -214,9 +215,10 @@ impl<S: Store> Clients for StoreWithOutages<S> {
     async fn replace_client(
         &self,
         client: BrowserClient,
+        seen: Option<BrowserClient>,
         by: By,
     ) -> Result<ReplaceClient, StoreError> {
-        self.inner()?.replace_client(client, by).await
+        self.inner()?.replace_client(client, seen, by).await
     }
 
     async fn remove_client(&self, id: &ClientId, by: By) -> Result<Change, StoreError> {
@@ -302,9 +304,10 @@ impl<S: Store> OAuthClients for StoreWithOutages<S> {
     async fn replace_oauth_client(
         &self,
         client: OAuthClient,
+        seen: Option<OAuthClient>,
         by: By,
     ) -> Result<ReplaceOAuthClient, StoreError> {
-        self.inner()?.replace_oauth_client(client, by).await
+        self.inner()?.replace_oauth_client(client, seen, by).await
     }
 
     async fn remove_oauth_client(&self, id: &ClientId, by: By) -> Result<Change, StoreError> {
@@ -524,7 +527,7 @@ impl<S: Store> Authorizations for StoreWithOutages<S> {
         user: &UserId,
         client: &ClientId,
         by: By,
-    ) -> Result<Change, StoreError> {
+    ) -> Result<WithdrawConsent, StoreError> {
         self.inner()?.withdraw_consent(user, client, by).await
     }
 

@@ -8,7 +8,7 @@ use sessionmint_store::{By, Grants as _, NewGrant, SqliteStore, StartGrant};
 use super::support::*;
 
 /// What the code flow leaves.
-fn start_grant(folder: &Path, number: u8, user: &str, client: &str) -> String {
+pub(super) fn start_grant(folder: &Path, number: u8, user: &str, client: &str) -> String {
     let store = SqliteStore::open(folder.join("iam.db")).unwrap();
     let now = Timestamp::from_secs(1_800_000_000);
     let id = GrantId::from_random([number; 16]);
@@ -66,6 +66,13 @@ fn grants_are_listed_and_ended() {
         table.contains(&first) && table.contains("reports"),
         "{table}"
     );
+
+    let both = ["--user", "alice", "--client", "reports"];
+    let of_both = list(folder, &[&["grant", "list"], &both[..]].concat());
+    assert_eq!(of_both.as_array().unwrap().len(), 1);
+    assert_eq!(of_both[0]["id"], first);
+    let with_id = [&["grant", "revoke", &first], &both[..]].concat();
+    assert_eq!(run(folder, &with(&with_id), "").code, 2);
 
     ok(folder, &with(&["grant", "revoke", &first]), "");
     let again = fails(folder, &with(&["grant", "revoke", &first]), "");

@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod consent;
 #[cfg(unix)]
 mod encryption_key;
 mod general;

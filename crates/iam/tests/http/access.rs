@@ -116,7 +116,7 @@ async fn c134_only_a_client_that_acts_for_itself_may_ask() {
     let mut web = sessionmint_iam::testing::web_client();
     web.scopes = "access:check account".parse().unwrap();
     let by = By::service(service.app.clock.now());
-    sessionmint_store::Clients::replace_client(&*service.store, web, by)
+    sessionmint_store::Clients::replace_client(&*service.store, web, None, by)
         .await
         .unwrap();
     let form = format!(

@@ -198,7 +198,7 @@ async fn c003_the_services_own_origin_is_no_clients_whatever_the_database_says()
     let replaced = service
         .app
         .store
-        .replace_client(client, By::service(START))
+        .replace_client(client, None, By::service(START))
         .await;
     assert_eq!(replaced, Ok(ReplaceClient::Replaced));
     let logs = capture_logs();

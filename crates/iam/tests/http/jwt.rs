@@ -100,7 +100,7 @@ async fn c050_a_browsers_token_lives_for_300_seconds_at_most() {
         };
         service
             .store
-            .replace_client(client, By::service(START))
+            .replace_client(client, None, By::service(START))
             .await
             .unwrap();
         let answer = service.mint(&cookie, "").await;

@@ -579,7 +579,11 @@ async fn c042_scope_and_resource_only_shrink() {
         resources: vec![RESOURCE.to_owned()],
         ..server_client(rotating())
     };
-    service.store.replace_oauth_client(less, by).await.unwrap();
+    service
+        .store
+        .replace_oauth_client(less, None, by)
+        .await
+        .unwrap();
     service.clock.advance_secs(100);
     let beyond = refresh(&service, &token, &format!("&resource={ISSUER}")).await;
     assert_oauth_error(&beyond, 400, "invalid_target");

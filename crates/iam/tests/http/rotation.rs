@@ -46,7 +46,7 @@ async fn hasty() -> (TestService, String) {
     };
     service
         .store
-        .replace_client(client, By::service(START))
+        .replace_client(client, None, By::service(START))
         .await
         .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -141,7 +141,7 @@ async fn c073_tokens_of_a_withdrawn_key_are_refused_within_a_cache_age() {
     let client = web_client();
     service
         .store
-        .replace_client(client, By::service(START))
+        .replace_client(client, None, By::service(START))
         .await
         .unwrap();
     service.add_user("ada", PASSWORD).await;

@@ -306,7 +306,10 @@ pub(super) async fn c151_each_change_of_clients_and_keys_leaves_its_record(on: &
     }
     let slower = sessionmint_oauth::BrowserClient { ttl: 60, ..web };
     for _ in 0..2 {
-        on.one.replace_client(slower.clone(), by()).await.unwrap();
+        on.one
+            .replace_client(slower.clone(), None, by())
+            .await
+            .unwrap();
     }
     for _ in 0..2 {
         on.one.remove_client(&client_id("web"), by()).await.unwrap();
@@ -431,7 +434,7 @@ pub(super) async fn c151_what_changes_nothing_leaves_no_record(on: &Instances) {
 
     let taken = client("other", &["https://ui.example.com"]);
     store.add_client(taken.clone(), by()).await.unwrap();
-    store.replace_client(taken, by()).await.unwrap();
+    store.replace_client(taken, None, by()).await.unwrap();
     store
         .remove_client(&client_id("other"), by())
         .await

@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use super::Instances;
 use super::fixtures::*;
 use crate::{
-    Actor, AddOAuthClient, AuditFilter, AuditKind, Authorization, By, Change, Code,
+    Actor, AddOAuthClient, AuditFilter, AuditKind, AuditReason, Authorization, By, Code,
     CompleteAuthorization, Ending, GrantsOf, NewCode, NewConsent, NewGrant, RedeemCode,
-    StartAuthorization, Store, StoredConsent,
+    StartAuthorization, Store, StoredConsent, WithdrawConsent,
 };
 
 fn interaction(number: u32) -> InteractionHash {
@@ -332,10 +332,49 @@ pub(super) async fn a_consent_grows_and_is_withdrawn(on: &Instances) {
         given_at: NOW,
     };
     assert_eq!(on.one.consents_of(&ada).await, Ok(vec![stored]));
-    let withdraw = || on.two.withdraw_consent(&ada, &app, by());
-    assert_eq!(withdraw().await, Ok(Change::Done));
-    assert_eq!(withdraw().await, Ok(Change::NotFound));
+    let other = client_id("other");
+    let withdraw = async |client| on.two.withdraw_consent(&ada, client, by()).await;
+    assert_eq!(withdraw(&other).await, Ok(WithdrawConsent::NotFound));
+    let withdrawn = WithdrawConsent::Withdrawn { ended: 0 };
+    assert_eq!(withdraw(&app).await, Ok(withdrawn));
     assert_eq!(on.one.consent(&ada, &app).await, Ok(None));
+    assert_eq!(withdraw(&app).await, Ok(WithdrawConsent::NotFound));
+}
+
+pub(super) async fn c102_with_a_consent_end_its_grants_and_codes(on: &Instances) {
+    let ada = issued(on).await;
+    let bob = add_user(&*on.one, 2, "bob").await;
+    let app = client_id("app");
+    let grant = |number, user: &UserId, client| NewGrant {
+        client_id: client_id(client),
+        ..new_grant(number, user, None)
+    };
+    for new in [
+        grant(11, &ada, "app"),
+        grant(12, &ada, "app"),
+        grant(13, &ada, "other"),
+        grant(14, &bob, "app"),
+    ] {
+        on.one.start_grant(new, by()).await.unwrap();
+    }
+    // It was for this time only, and so nothing of it is remembered.
+    assert_eq!(on.one.consent(&ada, &app).await, Ok(None));
+    let withdrawn = on.one.withdraw_consent(&ada, &app, by()).await;
+    assert_eq!(withdrawn, Ok(WithdrawConsent::Withdrawn { ended: 2 }));
+    assert!(on.two.code(&code_hash(1)).await.unwrap().is_none());
+    for (number, over) in [(11, true), (12, true), (13, false), (14, false)] {
+        let grant = on
+            .two
+            .grant(&GrantId::from_random(bytes(number)))
+            .await
+            .unwrap()
+            .unwrap();
+        let cause = grant.revoked.map(|revoked| revoked.cause);
+        let expected = over.then_some(AuditReason::ConsentWithdrawn);
+        assert_eq!(cause, expected, "{number}");
+    }
+    let again = on.two.withdraw_consent(&ada, &app, by()).await;
+    assert_eq!(again, Ok(WithdrawConsent::NotFound));
 }
 
 pub(super) async fn a_client_that_is_removed_takes_its_authorizations_along(on: &Instances) {

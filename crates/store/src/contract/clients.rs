@@ -69,7 +69,7 @@ pub(super) async fn replacing_a_client_keeps_to_the_same_rule(on: &Instances) {
     let web = client("web", &[UI]);
     let admin = client("admin", &[ADMIN]);
     assert_eq!(
-        on.one.replace_client(web.clone(), by()).await,
+        on.one.replace_client(web.clone(), None, by()).await,
         Ok(ReplaceClient::NotFound)
     );
     assert_eq!(on.one.client_by_origin(UI).await, Ok(None));
@@ -81,7 +81,7 @@ pub(super) async fn replacing_a_client_keeps_to_the_same_rule(on: &Instances) {
         ..client("web", &["https://new.example.com", ADMIN])
     };
     assert_eq!(
-        on.one.replace_client(greedy, by()).await,
+        on.one.replace_client(greedy, None, by()).await,
         Ok(ReplaceClient::OriginTaken {
             origin: ADMIN.to_owned(),
             client_id: client_id("admin")
@@ -102,14 +102,25 @@ pub(super) async fn replacing_a_client_keeps_to_the_same_rule(on: &Instances) {
         ..client("web", &["https://new.example.com", UI])
     };
     assert_eq!(
-        on.one.replace_client(grown.clone(), by()).await,
+        on.one.replace_client(grown.clone(), None, by()).await,
         Ok(ReplaceClient::Replaced)
     );
-    assert_eq!(on.one.client_by_origin(UI).await, Ok(Some(Arc::new(grown))));
+    assert_eq!(
+        on.one.client_by_origin(UI).await,
+        Ok(Some(Arc::new(grown.clone())))
+    );
+
+    let late = client("web", &["https://late.example.com"]);
+    let conflict = on
+        .two
+        .replace_client(late, Some(client("web", &[UI])), by());
+    assert_eq!(conflict.await, Ok(ReplaceClient::Conflict));
+    let stored = on.one.client(&client_id("web")).await.unwrap();
+    assert_eq!(stored.as_ref(), Some(&grown), "nothing changed");
 
     let moved = client("web", &["https://new.example.com"]);
     assert_eq!(
-        on.one.replace_client(moved, by()).await,
+        on.one.replace_client(moved, stored, by()).await,
         Ok(ReplaceClient::Replaced)
     );
     assert_eq!(on.one.client_by_origin(UI).await, Ok(None));
@@ -158,7 +169,9 @@ pub(super) async fn every_change_is_seen_by_who_asked_a_moment_ago(on: &Instance
             ..client("web", &[UI])
         };
         let from = if ttl % 2 == 0 { &on.one } else { &on.two };
-        from.replace_client(changed.clone(), by()).await.unwrap();
+        from.replace_client(changed.clone(), None, by())
+            .await
+            .unwrap();
         for reader in [&on.one, &on.two, &on.one] {
             let seen = reader.client_by_origin(UI).await;
             assert_eq!(seen, Ok(Some(Arc::new(changed.clone()))));

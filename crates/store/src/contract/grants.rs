@@ -400,8 +400,12 @@ pub(super) async fn grants_are_ended_by_user_and_by_client(on: &Instances) {
         };
         grant(&*on.one, new).await;
     }
+    let both = |client| GrantsOf::Both(ada.clone(), client_id(client));
+    assert_eq!(numbers_of(&*on.one, &both("other")).await, [grant_id(2)]);
     for (of, ended) in [
-        (GrantsOf::User(ada), 2),
+        (both("other"), 1),
+        (both("third"), 0),
+        (GrantsOf::User(ada.clone()), 1),
         (GrantsOf::Client(client_id("server")), 1),
         (GrantsOf::Client(client_id("server")), 0),
         (GrantsOf::Everybody, 1),

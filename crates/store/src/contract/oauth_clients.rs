@@ -135,7 +135,10 @@ pub(super) async fn c082_no_public_client_has_users_sent_to_the_pages_of_a_brows
         ..native("app", 1)
     };
     add(&*on.one, &confidential).await;
-    let refused = on.two.replace_oauth_client(native("app", 1), by()).await;
+    let refused = on
+        .two
+        .replace_oauth_client(native("app", 1), None, by())
+        .await;
     assert_eq!(
         refused,
         Ok(ReplaceOAuthClient::BrowserOrigin {
@@ -149,7 +152,10 @@ pub(super) async fn c082_no_public_client_has_users_sent_to_the_pages_of_a_brows
     );
 
     on.one.remove_client(&ui, by()).await.unwrap();
-    let replaced = on.one.replace_oauth_client(native("app", 1), by()).await;
+    let replaced = on
+        .one
+        .replace_oauth_client(native("app", 1), None, by())
+        .await;
     assert_eq!(replaced, Ok(ReplaceOAuthClient::Replaced));
     let (origin, app) = (APP.to_owned(), client_id("app"));
     let refused = on
@@ -165,7 +171,10 @@ pub(super) async fn c082_no_public_client_has_users_sent_to_the_pages_of_a_brows
         })
     );
     on.one.add_client(client("ui", &[]), by()).await.unwrap();
-    let refused = on.one.replace_client(client("ui", &[APP]), by()).await;
+    let refused = on
+        .one
+        .replace_client(client("ui", &[APP]), None, by())
+        .await;
     assert_eq!(
         refused,
         Ok(ReplaceClient::RedirectedTo {
@@ -179,7 +188,10 @@ pub(super) async fn replacing_an_oauth_client_keeps_its_subject_and_whether_it_i
     on: &Instances,
 ) {
     let worker = oauth_client("worker", 1);
-    let missing = on.one.replace_oauth_client(worker.clone(), by()).await;
+    let missing = on
+        .one
+        .replace_oauth_client(worker.clone(), None, by())
+        .await;
     assert_eq!(missing, Ok(ReplaceOAuthClient::NotFound));
     add(&*on.one, &worker).await;
     let changed = OAuthClient {
@@ -190,17 +202,35 @@ pub(super) async fn replacing_an_oauth_client_keeps_its_subject_and_whether_it_i
         grants: vec![GrantType::TokenExchange],
         ..worker.clone()
     };
-    let replaced = on.two.replace_oauth_client(changed.clone(), by()).await;
+    let replaced = on
+        .two
+        .replace_oauth_client(changed.clone(), None, by())
+        .await;
     assert_eq!(replaced, Ok(ReplaceOAuthClient::Replaced));
     let expected = OAuthClient {
         subject: worker.subject,
         disabled_at: None,
         ..changed
     };
-    assert_eq!(
-        on.one.oauth_client(&client_id("worker")).await,
-        Ok(Some(expected))
-    );
+    let id = client_id("worker");
+    assert_eq!(on.one.oauth_client(&id).await, Ok(Some(expected.clone())));
+
+    let late = OAuthClient {
+        ttl: 30,
+        ..expected.clone()
+    };
+    let seen = OAuthClient {
+        ttl: 300,
+        ..expected.clone()
+    };
+    let conflict = on.one.replace_oauth_client(late.clone(), Some(seen), by());
+    assert_eq!(conflict.await, Ok(ReplaceOAuthClient::Conflict));
+    assert_eq!(on.two.oauth_client(&id).await, Ok(Some(expected.clone())));
+    let replaced = on
+        .two
+        .replace_oauth_client(late.clone(), Some(expected), by());
+    assert_eq!(replaced.await, Ok(ReplaceOAuthClient::Replaced));
+    assert_eq!(on.one.oauth_client(&id).await, Ok(Some(late)));
 }
 
 pub(super) async fn c111_a_client_has_two_secrets_at_the_most(on: &Instances) {
@@ -240,7 +270,10 @@ pub(super) async fn c111_a_client_has_two_secrets_at_the_most(on: &Instances) {
         authentication: ClientAuthentication::None,
         ..worker.clone()
     };
-    on.one.replace_oauth_client(native, by()).await.unwrap();
+    on.one
+        .replace_oauth_client(native, None, by())
+        .await
+        .unwrap();
     assert_eq!(on.one.client_secrets(id).await, Ok(vec![]));
     assert_eq!(on.one.remove_oauth_client(id, by()).await, Ok(Change::Done));
     assert_eq!(
@@ -313,7 +346,7 @@ pub(super) async fn c151_each_change_of_an_oauth_client_leaves_its_record(on: &I
     };
     for _ in 0..2 {
         store
-            .replace_oauth_client(slower.clone(), by())
+            .replace_oauth_client(slower.clone(), None, by())
             .await
             .unwrap();
         store.add_client_secret(id, secret(2), by()).await.ok();

@@ -9,14 +9,13 @@ use sessionmint_oauth::{
 
 use super::SqliteStore;
 use super::audit::Trail;
-use super::grants::insert_grant;
+use super::grants::{end_grants_of_both, insert_grant};
 use super::rows::{damaged, optional, parsed, timestamp};
 use super::sessions::count;
-use super::users::change;
 use crate::{
-    AuditKind, Authorization, Authorizations, By, Change, Code, CompleteAuthorization, Ending,
+    AuditKind, AuditReason, Authorization, Authorizations, By, Code, CompleteAuthorization, Ending,
     NewAuditRecord, NewCode, NewConsent, NewGrant, RedeemCode, StartAuthorization, StartGrant,
-    StoreError, StoredConsent,
+    StoreError, StoredConsent, WithdrawConsent,
 };
 
 /// Rows that one purge command removes, so that other writes never wait long behind it.
@@ -158,19 +157,29 @@ impl Authorizations for SqliteStore {
         user: &UserId,
         client: &ClientId,
         by: By,
-    ) -> Result<Change, StoreError> {
+    ) -> Result<WithdrawConsent, StoreError> {
         let (user, client) = (user.clone(), client.clone());
         self.change(by, move |conn, trail| {
-            let removed = conn
+            let ids = [user.as_str(), client.as_str()];
+            let remembered = conn
                 .prepare_cached("DELETE FROM consents WHERE user_id = ?1 AND client_id = ?2")?
-                .execute([user.as_str(), client.as_str()])?;
-            if removed == 1 {
-                let withdrawn = NewAuditRecord::new(AuditKind::ConsentWithdrawn)
-                    .user(&user)
-                    .client(&client);
-                trail.record(&withdrawn)?;
+                .execute(ids)?;
+            let codes = conn
+                .prepare_cached(
+                    "DELETE FROM authorization_codes WHERE user_id = ?1 AND client_id = ?2 AND grant_id IS NULL",
+                )?
+                .execute(ids)?;
+            let cause = AuditReason::ConsentWithdrawn;
+            let ended = end_grants_of_both(conn, &user, &client, cause, trail)?;
+            if remembered + codes + ended == 0 {
+                return Ok(WithdrawConsent::NotFound);
             }
-            Ok(change(removed))
+            let withdrawn = NewAuditRecord::new(AuditKind::ConsentWithdrawn)
+                .user(&user)
+                .client(&client);
+            trail.record(&withdrawn)?;
+            let ended = count(ended);
+            Ok(WithdrawConsent::Withdrawn { ended })
         })
         .await
     }

@@ -53,13 +53,18 @@ impl Clients for SqliteStore {
     async fn replace_client(
         &self,
         client: BrowserClient,
+        seen: Option<BrowserClient>,
         by: By,
     ) -> Result<ReplaceClient, StoreError> {
         self.change(by, move |conn, trail| {
-            match by_id(conn, &client.client_id)? {
-                None => return Ok(ReplaceClient::NotFound),
-                Some(same) if same == client => return Ok(ReplaceClient::Replaced),
-                Some(_) => {}
+            let Some(stored) = by_id(conn, &client.client_id)? else {
+                return Ok(ReplaceClient::NotFound);
+            };
+            if seen.is_some_and(|seen| seen != stored) {
+                return Ok(ReplaceClient::Conflict);
+            }
+            if client == stored {
+                return Ok(ReplaceClient::Replaced);
             }
             if let Some((origin, client_id)) = taken_origin(conn, &client)? {
                 return Ok(ReplaceClient::OriginTaken { origin, client_id });

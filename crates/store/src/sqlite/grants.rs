@@ -1,9 +1,9 @@
 //! Grants and their refresh tokens.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, params_from_iter};
 use sessionmint_oauth::lifetime::SessionTimes;
-use sessionmint_oauth::{GrantId, RefreshTokenHash, SessionId, Timestamp, UserId};
+use sessionmint_oauth::{ClientId, GrantId, RefreshTokenHash, SessionId, Timestamp, UserId};
 
 use super::SqliteStore;
 use super::audit::Trail;
@@ -48,20 +48,24 @@ impl Grants for SqliteStore {
     }
 
     async fn grants(&self, of: &GrantsOf) -> Result<Vec<Grant>, StoreError> {
-        let (sql, id) = match of {
-            GrantsOf::Everybody => (select_where!("?1 = '' ORDER BY g.seq DESC"), ""),
+        let (sql, ids) = match of {
+            GrantsOf::Everybody => (select_where!("true ORDER BY g.seq DESC"), vec![]),
             GrantsOf::User(id) => (
                 select_where!("g.user_id = ?1 ORDER BY g.seq DESC"),
-                id.as_str(),
+                vec![id.as_str()],
             ),
             GrantsOf::Client(id) => (
                 select_where!("g.client_id = ?1 ORDER BY g.seq DESC"),
-                id.as_str(),
+                vec![id.as_str()],
+            ),
+            GrantsOf::Both(user, client) => (
+                select_where!("g.user_id = ?1 AND g.client_id = ?2 ORDER BY g.seq DESC"),
+                vec![user.as_str(), client.as_str()],
             ),
         };
         self.read(|conn| {
             conn.prepare_cached(sql)?
-                .query_map([id], from_row)?
+                .query_map(params_from_iter(&ids), from_row)?
                 .collect()
         })
     }
@@ -125,7 +129,7 @@ impl Grants for SqliteStore {
     ) -> Result<Change, StoreError> {
         let id = id.clone();
         self.change(by, move |conn, trail| {
-            end_grants(conn, "id = ?1", id.as_str(), cause, trail).map(change)
+            end_grants(conn, "id = ?3", &[id.as_str()], cause, trail).map(change)
         })
         .await
     }
@@ -138,12 +142,17 @@ impl Grants for SqliteStore {
     ) -> Result<u32, StoreError> {
         let of = of.clone();
         self.change(by, move |conn, trail| {
-            let (which, id) = match &of {
-                GrantsOf::Everybody => ("?1 = ''", ""),
-                GrantsOf::User(id) => ("user_id = ?1", id.as_str()),
-                GrantsOf::Client(id) => ("client_id = ?1", id.as_str()),
+            let ended = match &of {
+                GrantsOf::Everybody => end_grants(conn, "true", &[], cause, trail),
+                GrantsOf::User(id) => end_grants_of(conn, id, cause, trail),
+                GrantsOf::Client(id) => {
+                    end_grants(conn, "client_id = ?3", &[id.as_str()], cause, trail)
+                }
+                GrantsOf::Both(user, client) => {
+                    end_grants_of_both(conn, user, client, cause, trail)
+                }
             };
-            end_grants(conn, which, id, cause, trail).map(count)
+            ended.map(count)
         })
         .await
     }
@@ -221,23 +230,41 @@ pub(super) fn end_grants_of(
     cause: AuditReason,
     trail: &Trail<'_>,
 ) -> rusqlite::Result<usize> {
-    end_grants(conn, "user_id = ?1", user.as_str(), cause, trail)
+    end_grants(conn, "user_id = ?3", &[user.as_str()], cause, trail)
 }
 
-/// Every end of a grant before its time comes through here: ends what `which` selects by the `id` (`?1`), and records each.
-pub(super) fn end_grants(
+/// Ends all grants of a user to a client within the caller's transaction.
+pub(super) fn end_grants_of_both(
     conn: &Connection,
-    which: &str,
-    id: &str,
+    user: &UserId,
+    client: &ClientId,
     cause: AuditReason,
     trail: &Trail<'_>,
 ) -> rusqlite::Result<usize> {
+    let which = "user_id = ?3 AND client_id = ?4";
+    let ids = [user.as_str(), client.as_str()];
+    end_grants(conn, which, &ids, cause, trail)
+}
+
+/// Every end of a grant before its time comes through here: ends what `which` selects by the `ids` (from `?3` on), and
+/// records each.
+pub(super) fn end_grants(
+    conn: &Connection,
+    which: &str,
+    ids: &[&str],
+    cause: AuditReason,
+    trail: &Trail<'_>,
+) -> rusqlite::Result<usize> {
+    let cause_text = cause.as_str();
     let mut end = conn.prepare_cached(&format!(
-        "UPDATE grants SET revoked_at = ?2, cause = ?3 WHERE {which} AND revoked_at IS NULL
+        "UPDATE grants SET revoked_at = ?1, cause = ?2 WHERE {which} AND revoked_at IS NULL
          RETURNING id, user_id, client_id, session_id"
     ))?;
+    let at = trail.at().millis();
+    let mut values: Vec<&dyn ToSql> = vec![&at, &cause_text];
+    values.extend(ids.iter().map(|id| id as &dyn ToSql));
     let ended = end
-        .query_map(params![id, trail.at().millis(), cause.as_str()], |row| {
+        .query_map(&*values, |row| {
             // A row with a damaged id ends like any other; the record does without.
             let record = NewAuditRecord {
                 user_id: parsed(row, 1).ok(),

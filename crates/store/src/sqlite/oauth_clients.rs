@@ -72,12 +72,16 @@ impl OAuthClients for SqliteStore {
     async fn replace_oauth_client(
         &self,
         client: OAuthClient,
+        seen: Option<OAuthClient>,
         by: By,
     ) -> Result<ReplaceOAuthClient, StoreError> {
         self.change(by, move |conn, trail| {
             let Some(stored) = by_id(conn, &client.client_id)? else {
                 return Ok(ReplaceOAuthClient::NotFound);
             };
+            if seen.is_some_and(|seen| seen != stored) {
+                return Ok(ReplaceOAuthClient::Conflict);
+            }
             let client = OAuthClient {
                 subject: stored.subject.clone(),
                 disabled_at: stored.disabled_at,
@@ -219,7 +223,7 @@ impl OAuthClients for SqliteStore {
 
 fn end_grants_to(conn: &Connection, id: &ClientId, trail: &Trail<'_>) -> rusqlite::Result<usize> {
     let cause = AuditReason::ClientGone;
-    end_grants(conn, "client_id = ?1", id.as_str(), cause, trail)
+    end_grants(conn, "client_id = ?3", &[id.as_str()], cause, trail)
 }
 
 fn by_id(conn: &Connection, id: &ClientId) -> rusqlite::Result<Option<OAuthClient>> {

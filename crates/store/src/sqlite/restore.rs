@@ -156,7 +156,7 @@ fn prepare(
         let reason = |_: &Row<'_>| Ok(AuditReason::Restored);
         let dropped = sessions::end(&tx, "true", [], reason, &trail)?;
         // What was a refresh token then may have been replaced since.
-        grants::end_grants(&tx, "?1 = ''", "", AuditReason::Restored, &trail)?;
+        grants::end_grants(&tx, "true", &[], AuditReason::Restored, &trail)?;
         dropped
     };
     tx.commit()?;

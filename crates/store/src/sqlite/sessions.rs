@@ -238,7 +238,7 @@ pub(super) fn end(
         trail.record(record)?;
         if let Some(id) = &record.session_id {
             let cause = AuditReason::SessionEnded;
-            end_grants(conn, "session_id = ?1", id.as_str(), cause, trail)?;
+            end_grants(conn, "session_id = ?3", &[id.as_str()], cause, trail)?;
         }
     }
     Ok(ended.len())

@@ -1,5 +1,4 @@
-//! Clients of both kinds. They are registered at the command line; here they are looked at, taken out of use, and given
-//! secrets.
+//! Clients of both kinds: look, take out of use, give secrets. They are registered and replaced in `registration`.
 
 use axum::Json;
 use axum::body::Body;
@@ -7,16 +6,17 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sessionmint_oauth::{ClientId, SecretId};
-use sessionmint_store::{AddSecret, Change, MAX_SECRETS};
+use sessionmint_oauth::{BrowserClient, ClientId, OAuthClient, SecretId};
+use sessionmint_store::{AddSecret, Change, ClientSecret, MAX_SECRETS, Store};
 
 use super::Operator;
 use super::error::AdminError;
 use super::users::done;
+use super::version;
 use crate::client_secret::{NewSecret, has_secrets};
-use crate::{App, shown};
+use crate::shown;
 
-const ALL: &str = "/iam/clients";
+pub(super) const ALL: &str = "/iam/clients";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,22 +24,46 @@ struct ChangeRequest {
     disabled: bool,
 }
 
-fn resource(id: &ClientId) -> String {
+pub(super) fn resource(id: &ClientId) -> String {
     format!("{ALL}/{id}")
 }
 
-/// A client of either kind, as it is shown.
-async fn one(app: &App, id: &ClientId) -> Result<Value, AdminError> {
-    if let Some(client) = app.store.client(id).await? {
-        return Ok(shown::browser_client(&client));
+/// A client of either kind.
+pub(super) enum Registered {
+    Browser(BrowserClient),
+    Standard(Box<OAuthClient>, Vec<ClientSecret>),
+}
+
+impl Registered {
+    pub(super) async fn find(store: &dyn Store, id: &ClientId) -> Result<Self, AdminError> {
+        if let Some(client) = store.client(id).await? {
+            return Ok(Self::Browser(client));
+        }
+        let client = store.oauth_client(id).await?.ok_or(AdminError::NotFound)?;
+        Ok(Self::Standard(
+            Box::new(client),
+            store.client_secrets(id).await?,
+        ))
     }
-    let client = app
-        .store
-        .oauth_client(id)
-        .await?
-        .ok_or(AdminError::NotFound)?;
-    let secrets = app.store.client_secrets(id).await?;
-    Ok(shown::oauth_client(&client, &secrets))
+
+    pub(super) fn shown(&self) -> Value {
+        match self {
+            Self::Browser(client) => shown::browser_client(client),
+            Self::Standard(client, secrets) => shown::oauth_client(client, secrets),
+        }
+    }
+
+    /// Secrets come and go without it: what is replaced has none.
+    pub(super) fn version(&self) -> String {
+        match self {
+            Self::Browser(client) => version::of(client),
+            Self::Standard(client, _) => version::of(client),
+        }
+    }
+
+    pub(super) fn answer(&self, status: StatusCode) -> Response {
+        version::answer(status, &self.version(), self.shown())
+    }
 }
 
 /// There are so few that they fit on one page.
@@ -57,7 +81,9 @@ pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
 pub(super) async fn show(operator: Operator<ClientId>) -> Result<Response, AdminError> {
     let id = &operator.named;
     operator.may("clients:read", &resource(id)).await?;
-    Ok(Json(one(&operator.app, id).await?).into_response())
+    Ok(Registered::find(operator.store(), id)
+        .await?
+        .answer(StatusCode::OK))
 }
 
 /// Disables or enables. It sets one thing to a value, so no update can be lost by it.
@@ -80,7 +106,9 @@ pub(super) async fn change(
     }
     done(set)?;
     tracing::info!(by = %operator.client(), client_id = %id, disabled, "client changed");
-    Ok(Json(one(&operator.app, id).await?).into_response())
+    Ok(Registered::find(operator.store(), id)
+        .await?
+        .answer(StatusCode::OK))
 }
 
 pub(super) async fn remove(operator: Operator<ClientId>) -> Result<StatusCode, AdminError> {

@@ -1,8 +1,11 @@
 //! Why a request of an operator's program was not carried out, and what it is answered.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use sessionmint_access::InvalidText;
+use sessionmint_oauth::registration::InvalidRegistration;
 use sessionmint_store::StoreError;
 
 use crate::http::bearer::BearerError;
@@ -29,6 +32,12 @@ pub(super) enum AdminError {
     /// Something in the body.
     #[error("{0}")]
     Invalid(String),
+    /// A member of the body.
+    #[error("{detail}")]
+    Field {
+        name: Cow<'static, str>,
+        detail: String,
+    },
     #[error("there is no such thing")]
     NotFound,
     #[error("{detail}")]
@@ -50,6 +59,14 @@ pub(super) enum AdminError {
 }
 
 impl AdminError {
+    /// A member of the body is not what it should be.
+    pub(super) fn field(name: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self::Field {
+            name: name.into(),
+            detail: detail.into(),
+        }
+    }
+
     /// There is one of that name.
     pub(super) fn taken(detail: impl Into<String>) -> Self {
         let detail = detail.into();
@@ -63,6 +80,12 @@ impl AdminError {
 impl From<InvalidText> for AdminError {
     fn from(error: InvalidText) -> Self {
         Self::Invalid(error.to_string())
+    }
+}
+
+impl From<InvalidRegistration> for AdminError {
+    fn from(error: InvalidRegistration) -> Self {
+        Self::field(error.field(), error.to_string())
     }
 }
 
@@ -107,6 +130,9 @@ impl IntoResponse for AdminError {
             Self::Query(detail) => Problem::new(StatusCode::BAD_REQUEST, "malformed", detail),
             Self::Invalid(detail) => {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+            }
+            Self::Field { name, detail } => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).field(name)
             }
             Self::NotFound => Problem::new(
                 StatusCode::NOT_FOUND,

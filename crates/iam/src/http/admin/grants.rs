@@ -1,4 +1,4 @@
-//! Grants of users to clients: look, and end.
+//! Grants of users to clients: look, and end one or all of a user, to a client, or of both.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -8,6 +8,7 @@ use sessionmint_oauth::GrantId;
 use sessionmint_store::{AuditReason, GrantsOf};
 
 use super::error::AdminError;
+use super::page::Query;
 use super::users::done;
 use super::{Names, Operator};
 use crate::shown;
@@ -18,19 +19,22 @@ fn resource(id: &GrantId) -> String {
     format!("{ALL}/{id}")
 }
 
+/// Which ones a request is about. All of everybody would be too many to be shown, and too much to be ended by a slip.
+fn whose(query: &Query<'_>) -> Result<GrantsOf, AdminError> {
+    match (query.get("user_id")?, query.get("client_id")?) {
+        (Some(user), Some(client)) => Ok(GrantsOf::Both(user, client)),
+        (Some(user), None) => Ok(GrantsOf::User(user)),
+        (None, Some(client)) => Ok(GrantsOf::Client(client)),
+        (None, None) => Err(AdminError::Query(
+            "name a user_id, a client_id, or both".to_owned(),
+        )),
+    }
+}
+
 /// Those of a user or to a client, ended ones among them.
 pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
     operator.may("grants:read", ALL).await?;
-    let query = operator.query()?;
-    let of = match (query.get("user_id")?, query.get("client_id")?) {
-        (Some(user), None) => GrantsOf::User(user),
-        (None, Some(client)) => GrantsOf::Client(client),
-        _ => {
-            return Err(AdminError::Query(
-                "name a user_id or a client_id".to_owned(),
-            ));
-        }
-    };
+    let of = whose(&operator.query()?)?;
     let now = operator.app.clock.now();
     let grants = operator.store().grants(&of).await?;
     let names = Names::of(&operator.app, grants.iter().map(|grant| &grant.user_id)).await?;
@@ -64,4 +68,15 @@ pub(super) async fn end(operator: Operator<GrantId>) -> Result<StatusCode, Admin
             .await?,
     )?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn end_all(operator: Operator) -> Result<Response, AdminError> {
+    operator.may("grants:write", ALL).await?;
+    let of = whose(&operator.query()?)?;
+    let ended = operator
+        .store()
+        .revoke_grants(&of, AuditReason::Requested, operator.by())
+        .await?;
+    tracing::info!(by = %operator.client(), ended, "grants ended");
+    Ok(Json(json!({ "ended": ended })).into_response())
 }

@@ -1,4 +1,4 @@
-//! Signing keys: look, and rotate. The private parts are never shown.
+//! Signing keys: look, and rotate them or those of refresh tokens. The private parts are never shown.
 
 use axum::Json;
 use axum::body::Body;
@@ -18,6 +18,9 @@ const ALL: &str = "/iam/keys";
 struct RotateRequest {
     #[serde(default)]
     emergency: bool,
+    /// The keys of refresh tokens instead.
+    #[serde(default)]
+    refresh: bool,
 }
 
 pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
@@ -34,17 +37,17 @@ pub(super) async fn list(operator: Operator) -> Result<Response, AdminError> {
 
 pub(super) async fn rotate(operator: Operator, body: Body) -> Result<Response, AdminError> {
     operator.may("keys:write", ALL).await?;
-    let RotateRequest { emergency } = operator.json(body).await?;
-    let rotation = if emergency {
-        Rotation::Emergency
-    } else {
-        Rotation::Planned
+    let RotateRequest { emergency, refresh } = operator.json(body).await?;
+    let (keys, store, by) = (&operator.app.keys, operator.store(), operator.by());
+    let kid = match (refresh, emergency) {
+        (true, true) => {
+            let why = "tokens in circulation would stay good: end grants instead";
+            return Err(AdminError::field("emergency", why));
+        }
+        (true, false) => keys.rotate_refresh_keys(store, &by).await?,
+        (false, true) => keys.rotate(store, &by, Rotation::Emergency).await?,
+        (false, false) => keys.rotate(store, &by, Rotation::Planned).await?,
     };
-    let kid = operator
-        .app
-        .keys
-        .rotate(operator.store(), &operator.by(), rotation)
-        .await?;
-    tracing::warn!(client_id = %operator.client(), kid, emergency, "signing key rotated");
+    tracing::warn!(client_id = %operator.client(), kid, emergency, "key rotated");
     Ok(Json(json!({ "kid": kid })).into_response())
 }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod clients;
+mod consents;
 mod error;
 mod grants;
 mod groups;
@@ -13,6 +14,7 @@ mod keys;
 mod operator;
 mod page;
 mod records;
+mod registration;
 mod roles;
 mod users;
 mod version;
@@ -51,11 +53,15 @@ pub(super) fn routes(routes: Routes, path: impl Fn(&str) -> String) -> Routes {
             &path("/users/{id}/sessions/{session}"),
             service_endpoint(delete(users::end_session)),
         )
-        .route(&path("/clients"), service_endpoint(get(clients::list)))
+        .route(
+            &path("/clients"),
+            service_endpoint(get(clients::list).post(registration::add)),
+        )
         .route(
             &path("/clients/{id}"),
             service_endpoint(
                 get(clients::show)
+                    .put(registration::replace)
                     .patch(clients::change)
                     .delete(clients::remove),
             ),
@@ -68,7 +74,22 @@ pub(super) fn routes(routes: Routes, path: impl Fn(&str) -> String) -> Routes {
             &path("/clients/{id}/secrets/{secret}"),
             service_endpoint(delete(clients::remove_secret)),
         )
-        .route(&path("/grants"), service_endpoint(get(grants::list)))
+        .route(
+            &path("/users/{id}/consents"),
+            service_endpoint(get(consents::list)),
+        )
+        .route(
+            &path("/users/{id}/consents/{client}"),
+            service_endpoint(delete(consents::withdraw)),
+        )
+        .route(
+            &path("/sessions/{id}"),
+            service_endpoint(delete(users::end_any_session)),
+        )
+        .route(
+            &path("/grants"),
+            service_endpoint(get(grants::list).delete(grants::end_all)),
+        )
         .route(
             &path("/grants/{id}"),
             service_endpoint(get(grants::show).delete(grants::end)),

@@ -47,7 +47,7 @@ fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<Scope>>,
     Option::deserialize(value).map(Some)
 }
 
-fn resource(id: &UserId) -> String {
+pub(super) fn resource(id: &UserId) -> String {
     format!("{ALL}/{id}")
 }
 
@@ -213,6 +213,18 @@ pub(super) async fn end_session(
             .end_session_of(id, session, operator.by())
             .await?,
     )?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A session whose user is not known.
+pub(super) async fn end_any_session(
+    operator: Operator<SessionId>,
+) -> Result<StatusCode, AdminError> {
+    let session = &operator.named;
+    let resource = format!("/iam/sessions/{session}");
+    operator.may("sessions:write", &resource).await?;
+    let ended = operator.store().end_session_by_id(session, operator.by());
+    done(ended.await?)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

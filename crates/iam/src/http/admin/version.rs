@@ -1,5 +1,7 @@
 //! Versions against lost updates: `ETag` with what is read, `If-Match` with what is changed (RFC 9110 §13.1.1).
 
+use std::fmt;
+
 use aws_lc_rs::digest;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -54,11 +56,15 @@ pub(super) fn unchanged(headers: &HeaderMap, now: &str) -> Result<(), AdminError
     }
 }
 
+/// The version of what has no number: another for anything else that `content` says.
+pub(super) fn of(content: &impl fmt::Debug) -> String {
+    let hash = digest::digest(&digest::SHA256, format!("{content:?}").as_bytes());
+    URL_SAFE_NO_PAD.encode(hash.as_ref().get(..12).unwrap_or_default())
+}
+
 /// The version of what of a user the admin API changes.
 pub(super) fn of_user(user: &User) -> String {
-    let text = format!("{:?} {:?}", user.scopes, user.disabled_at);
-    let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    URL_SAFE_NO_PAD.encode(hash.as_ref().get(..12).unwrap_or_default())
+    of(&(&user.scopes, user.disabled_at))
 }
 
 /// An answer with its version.

@@ -5,6 +5,7 @@ mod discovery;
 mod end_session;
 mod interactions;
 mod oidc;
+mod operators;
 mod redeem;
 
 use axum::body::Body;
@@ -115,7 +116,7 @@ impl Flow {
         let by = By::service(self.service.clock.now());
         self.service
             .store
-            .replace_oauth_client(client, by)
+            .replace_oauth_client(client, None, by)
             .await
             .unwrap();
     }
