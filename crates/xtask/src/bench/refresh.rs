@@ -36,7 +36,7 @@ const CONTESTANTS: [(&str, Kind, &str); 3] = [
 ];
 
 /// More than the service replaces in a second.
-const SERVICE_PER_SECOND: u64 = 16_000;
+const SERVICE_PER_SECOND: u64 = 26_000;
 /// More than the peer does. Not too many, for it holds them in memory.
 const PEER_PER_SECOND: u64 = 6_000;
 
