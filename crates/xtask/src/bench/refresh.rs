@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::programs::BASIC;
-use super::results::{Contestant, Effort, Refresh};
+use super::results::{Contestant, Effort, Refresh, Run};
 use super::server::Server;
 use super::wrk::{self, Load};
 use super::{Bench, http};
@@ -78,16 +78,7 @@ pub(super) fn run(bench: &Bench) -> Result<Refresh> {
                 "round {round} of {}: {}",
                 bench.rounds, entry.figures.name
             ));
-            let tokens = entry.rounds.pop().context("no tokens for this round")?;
-            let load = Load::Refresh {
-                basic: BASIC,
-                tokens: &tokens,
-            };
-            let run = wrk::run(bench.programs.script(), &entry.server, &load, bench.seconds)
-                .with_context(|| {
-                    let name = &entry.figures.name;
-                    format!("{name}: a refresh token was refused, or there were too few")
-                })?;
+            let run = entry.load(bench)?;
             entry.figures.runs.push(run);
         }
     }
@@ -114,8 +105,10 @@ fn enter(bench: &Bench, name: &str, kind: Kind, alg: &str, folder: &Path) -> Res
     };
     let per_round = usize::try_from(bench.seconds * per_second)?;
     let rounds = usize::try_from(bench.rounds)?;
-    // One more, to see that it works.
-    let count = rounds * per_round + 1;
+    // The peer's code is compiled while it runs: it has a round before the first that is not counted.
+    let warming = usize::from(kind == Kind::Peer);
+    // One token more, to see that it works.
+    let count = (rounds + warming) * per_round + 1;
     let tokens = folder.join("tokens");
     let command = match kind {
         Kind::Service => {
@@ -136,13 +129,13 @@ fn enter(bench: &Bench, name: &str, kind: Kind, alg: &str, folder: &Path) -> Res
     let mut lines = text.lines();
     check(&server, lines.next().context("no tokens")?, alg)?;
     let mut files = Vec::new();
-    for round in 1..=rounds {
+    for round in 1..=rounds + warming {
         let file = folder.join(format!("tokens-{round}"));
         let mine: Vec<&str> = lines.by_ref().take(per_round).collect();
         std::fs::write(&file, mine.join("\n") + "\n")?;
         files.push(file);
     }
-    Ok(Entry {
+    let mut entry = Entry {
         server,
         rounds: files,
         figures: Contestant {
@@ -151,7 +144,25 @@ fn enter(bench: &Bench, name: &str, kind: Kind, alg: &str, folder: &Path) -> Res
             idle_kib,
             peak_kib: 0,
         },
-    })
+    };
+    if kind == Kind::Peer {
+        entry.load(bench)?;
+    }
+    Ok(entry)
+}
+
+impl Entry {
+    fn load(&mut self, bench: &Bench) -> Result<Run> {
+        let tokens = self.rounds.pop().context("no tokens for this round")?;
+        let load = Load::Refresh {
+            basic: BASIC,
+            tokens: &tokens,
+        };
+        wrk::run(bench.programs.script(), &self.server, &load, bench.seconds).with_context(|| {
+            let name = &self.figures.name;
+            format!("{name}: a refresh token was refused, or there were too few")
+        })
+    }
 }
 
 /// Sees to it that a token is replaced, and that the access token beside it is signed as it is said.

@@ -68,8 +68,8 @@ fn machine(text: &mut String, results: &Results) -> Result<()> {
          generator on the same machine over loopback. {}.\n\n\
          Absolute figures belong to that machine. What carries over are the ratios, and of those best the CPU time that the \
          server spends on a request: user and system time of all its threads, from `/proc`, divided by the number of \
-         requests. Loads are `wrk` with {} connections kept alive; servers take turns in every round; the figures are \
-         medians over the rounds. Everything of the service is on: its log (at the default level, standard error to a \
+         requests. Loads are `wrk` with {} connections kept alive; servers take turns in every round, peers after \
+         one that is not counted, as their code is compiled while it runs; the figures are medians over the rounds. Everything of the service is on: its log (at the default level, standard error to a \
          file), metrics and their listener, limits (raised so that no session is throttled), CORS and Fetch Metadata. The \
          requests have the headers of a browser, and the floors are made of the same libraries and of none of its code.\n",
         commits(&results.commits),
