@@ -20,6 +20,7 @@ fn confirm(browser: &Browser, body: &Value) -> Request<Body> {
     page_request("/iam/interactions/logout", browser, Some(body))
 }
 
+/// oidcc-rp-initiated-logout
 #[tokio::test]
 async fn t17_asking_ends_nothing_and_the_user_confirms() {
     let flow = Flow::start().await;
@@ -70,6 +71,8 @@ async fn t17_asking_ends_nothing_and_the_user_confirms() {
     );
 }
 
+/// oidcc-rp-initiated-logout-no-params, …-only-state, …-no-state, …-no-id-token-hint, …-no-post-logout-redirect-uri,
+/// …-bad-post-logout-redirect-uri, …-query-added-to-post-logout-redirect-uri
 #[tokio::test]
 async fn only_a_registered_address_is_gone_to() {
     let flow = Flow::start().await;
@@ -77,6 +80,8 @@ async fn only_a_registered_address_is_gone_to() {
     let hint = tokens["id_token"].as_str().unwrap();
     for (query, status) in [
         (String::new(), 303),
+        ("state=x".to_owned(), 303),
+        (format!("client_id=app&post_logout_redirect_uri={BYE}"), 303),
         (format!("id_token_hint={hint}"), 303),
         (
             format!("id_token_hint={hint}&post_logout_redirect_uri={BYE}"),
@@ -93,6 +98,14 @@ async fn only_a_registered_address_is_gone_to() {
         (format!("post_logout_redirect_uri={BYE}"), 400),
         (
             format!("client_id=app&post_logout_redirect_uri={BYE}/"),
+            400,
+        ),
+        (
+            format!("client_id=app&post_logout_redirect_uri={BYE}%3Fq=1"),
+            400,
+        ),
+        (
+            "client_id=app&post_logout_redirect_uri=javascript:alert(1)".to_owned(),
             400,
         ),
         (
