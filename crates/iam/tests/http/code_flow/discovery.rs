@@ -73,9 +73,14 @@ async fn c070_oidcc_server_rotate_keys() {
     let flow = Flow::start().await;
     let published = async || {
         let request = Request::get("/iam/.well-known/jwks.json");
-        let answer = flow.service.send(request.body(Body::empty()).unwrap()).await;
+        let answer = flow
+            .service
+            .send(request.body(Body::empty()).unwrap())
+            .await;
         let keys = answer.json()["keys"].as_array().unwrap().clone();
-        keys.iter().map(|key| key["kid"].clone()).collect::<Vec<_>>()
+        keys.iter()
+            .map(|key| key["kid"].clone())
+            .collect::<Vec<_>>()
     };
     let id_token_key = async || {
         let tokens = flow.tokens("").await;
@@ -84,7 +89,10 @@ async fn c070_oidcc_server_rotate_keys() {
     let old = id_token_key().await;
     assert_eq!(published().await, [old.clone()]);
     flow.rotate(Rotation::Planned).await;
-    assert_eq!((published().await.len(), id_token_key().await), (2, old.clone()));
+    assert_eq!(
+        (published().await.len(), id_token_key().await),
+        (2, old.clone())
+    );
     let lead = flow.service.app.config.keys.policy().lead_secs();
     flow.service.clock.advance_secs(lead.cast_signed());
     let new = id_token_key().await;
