@@ -87,7 +87,7 @@ async fn c070_oidcc_server_rotate_keys() {
         decode(tokens["id_token"].as_str().unwrap()).0["kid"].clone()
     };
     let old = id_token_key().await;
-    assert_eq!(published().await, [old.clone()]);
+    assert_eq!(published().await, std::slice::from_ref(&old));
     flow.rotate(Rotation::Planned).await;
     assert_eq!(
         (published().await.len(), id_token_key().await),
