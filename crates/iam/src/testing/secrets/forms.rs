@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use sessionmint_oauth::refresh_token;
 
 /// What is shorter than that may be anywhere.
-const SHORTEST: usize = 8;
+const SHORTEST: usize = 9;
 
 /// A part that nobody hits by chance. Of a long secret each such part is searched for.
 const PIECE: usize = 16;
