@@ -112,10 +112,12 @@ test("a_user_signs_in_agrees_and_goes_back_to_the_app", async () => {
   await page.goto(url);
   await page.see("login-form");
   assert.equal(new URL(await page.url()).origin, demo.login);
+  assert.equal(await page.text("asks"), "to go on to Ledger & Sons, an app on this computer");
   await signIn();
   await page.see("consent");
   assert.match(await page.text("consent"), /Allow Ledger & Sons\?.*signed in as alice/s);
   assert.match(await page.text("scopes"), /user name.*Read your notes/s);
+  assert.equal(await page.text("return-to"), "Then you go back to an app on this computer.");
   await page.click("approve");
   const back = await cameBack();
   assert.equal(back.searchParams.get("state"), "a b&c");
@@ -129,6 +131,86 @@ test("a_user_signs_in_agrees_and_goes_back_to_the_app", async () => {
   await page.goto(second.url);
   const again = await cameBack();
   assert.ok((await redeem(again.searchParams.get("code"), second.verifier)).id_token);
+});
+
+test("a_user_sees_where_an_app_returns_to_whatever_it_calls_itself", async () => {
+  const host = `${"very-long-name.".repeat(8)}phish.example:8443`;
+  const uri = `https://${host}/bank.example/callback`;
+  demo.iam.cli(
+    ...["client", "add", "phish", "--name", "Your Bank", "--grant", "authorization_code", "--resource", demo.api],
+    ...["--scope", "openid", "--redirect-uri", uri],
+  );
+  await page.goto(request({ client_id: "phish", redirect_uri: uri, scope: "openid" }).url);
+  await page.see("login-form");
+  assert.equal(await page.text("asks"), `to go on to Your Bank at ${host}`);
+  await signIn();
+  await page.see("consent");
+  assert.equal(await page.text("return-to"), `Then you go back to ${host}.`);
+  const wider = () => document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  assert.equal(await page.evaluate(wider), 0, "and all of it is in sight");
+  await page.screenshot("code-flow-consent-long-host");
+});
+
+test("an_app_that_means_somebody_else_says_so", async () => {
+  demo.iam.addUser("carol");
+  const first = request({ prompt: "consent" });
+  await page.goto(first.url);
+  await signIn();
+  await page.click("approve");
+  const { id_token } = await redeem((await cameBack()).searchParams.get("code"), first.verifier);
+  await page.goto(request({ prompt: "none", id_token_hint: id_token }).url);
+  assert.ok((await cameBack()).searchParams.get("code"), "it is who is signed in");
+
+  const other = await browser.newContext();
+  try {
+    const page = await other.newPage();
+    const as = async (user) => {
+      await page.fill("username", user);
+      await page.fill("password", PASSWORD);
+      await page.click("login-submit");
+    };
+    await page.goto(request({ prompt: "consent" }).url);
+    await page.see("login-form");
+    await as("carol");
+    await page.see("consent");
+    await page.goto(request({ prompt: "none", id_token_hint: id_token }).url);
+    assert.equal((await cameBack(page)).searchParams.get("error"), "login_required");
+
+    await page.goto(request({ id_token_hint: id_token }).url);
+    await page.see("login-form");
+    assert.match(await page.text("login"), /signed in as carol.*asks for the account that you used there before/s);
+    await as("carol");
+    await page.until(() => document.querySelector('[data-testid="username"]')?.value === "");
+    assert.match(await page.text("login"), /signed in as carol/);
+    await page.screenshot("code-flow-other-user");
+
+    // At the sign-out too, and nobody is signed out for somebody else unasked.
+    const query = new URLSearchParams({ id_token_hint: id_token, post_logout_redirect_uri: app.bye });
+    await page.goto(`${demo.api}/iam/oauth/logout?${query}`);
+    await page.see("sign-out");
+    assert.match(await page.text("sign-out"), /signed in as carol.*Ledger & Sons means another account.*back to an app on this computer/s);
+    await page.click("stay");
+    await page.see("stayed");
+
+    await page.goto(request({ id_token_hint: id_token }).url);
+    await page.see("login-form");
+    await as("alice");
+    assert.ok((await cameBack(page)).searchParams.get("code"));
+  } finally {
+    await other.close();
+  }
+});
+
+test("a_hint_that_nobody_can_check_leaves_a_way_to_sign_out", async () => {
+  await page.goto(request({ prompt: "consent" }).url);
+  await signIn();
+  await page.see("consent");
+  await page.goto(`${demo.api}/iam/oauth/logout?id_token_hint=x.y.z&client_id=ledger`);
+  assert.match(await page.evaluate(() => document.body.textContent), /made a mistake.*still signed in/s);
+  await page.raw.click("a");
+  await page.see("sign-out");
+  await page.click("confirm");
+  await page.see("signed-out");
 });
 
 test("c089_prompt_none_shows_nobody_anything", async () => {
@@ -181,6 +263,62 @@ test("a_wrong_password_is_told_and_the_request_goes_on", async () => {
   await page.see("consent");
 });
 
+test("back_leads_to_no_page_that_could_be_answered_again", async () => {
+  await page.goto(`${demo.login}/`);
+  await page.see("nothing");
+  await page.goto(request({ prompt: "consent" }).url);
+  await signIn();
+  await page.see("consent");
+  const consent = await page.url();
+  await page.click("approve");
+  const back = await cameBack();
+  await page.evaluate(() => history.back());
+  await page.see("nothing");
+  // Nor does the address of the consent, or the app's own request again, give the code away a second time.
+  await page.goto(consent);
+  await page.see("over");
+  await page.goto(request({ prompt: "none" }).url);
+  assert.notEqual((await cameBack()).searchParams.get("code"), back.searchParams.get("code"));
+});
+
+test("two_tabs_go_their_ways", async () => {
+  const second = await context.newPage();
+  await page.goto(request({ prompt: "consent", state: "first" }).url);
+  await page.see("login-form");
+  await second.goto(request({ prompt: "consent", state: "second" }).url);
+  await signIn(second);
+  await second.see("consent");
+  await signIn();
+  await page.see("consent");
+  await second.click("approve");
+  assert.equal((await cameBack(second)).searchParams.get("state"), "second");
+  await page.click("deny");
+  const back = await cameBack();
+  assert.deepEqual([back.searchParams.get("state"), back.searchParams.get("error")], ["first", "access_denied"]);
+});
+
+test("t30_no_other_page_frames_the_pages", async () => {
+  await page.goto(request({ prompt: "consent" }).url);
+  await page.see("login-form");
+  const address = await page.url();
+  const asked = () => demo.seen.filter(({ method, path }) => method === "GET" && path.includes("/interactions/")).length;
+  const before = asked();
+  await page.goto(app.origin);
+  await page.evaluate(
+    (src) =>
+      new Promise((resolve) => {
+        const frame = document.createElement("iframe");
+        frame.onload = resolve;
+        frame.src = src;
+        document.body.append(frame);
+      }),
+    address,
+  );
+  await page.goto(address);
+  await page.see("login-form");
+  assert.equal(asked(), before + 1, "only the page on its own asked what to show");
+});
+
 test("a_request_of_another_browser_is_over", async () => {
   await page.goto(request().url);
   await page.see("login-form");
@@ -203,7 +341,11 @@ test("t17_an_app_asks_to_sign_out_and_the_user_says", async () => {
   const query = new URLSearchParams({ client_id: "ledger", post_logout_redirect_uri: app.bye, state: "s" });
   await page.goto(`${demo.api}/iam/oauth/logout?${query}`);
   await page.see("sign-out");
+  assert.match(await page.text("sign-out"), /signed in as alice.*Ledger & Sons asks to sign you out/s);
   await page.click("confirm");
+  assert.equal(String(await cameBack()), `${app.bye}?state=s`);
+  // With nobody signed in there is nothing to ask.
+  await page.goto(`${demo.api}/iam/oauth/logout?${query}`);
   assert.equal(String(await cameBack()), `${app.bye}?state=s`);
   await page.goto(request({ prompt: "none" }).url);
   assert.equal((await cameBack()).searchParams.get("error"), "login_required");

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { PASSWORD, startIam } from "../harness/stack.mjs";
 import { freePort } from "../harness/ports.mjs";
-import { startGateway } from "./gateway.mjs";
+import { startProxy } from "../harness/proxy.mjs";
 
 export const RESOURCE = "https://api.example.com";
 export const LOGIN = "http://localhost:4182";
@@ -37,7 +37,8 @@ export async function start() {
     worker: add("worker", "--grant", "client_credentials"),
   };
   add("native", ...flow, "--auth", "none");
-  const gateway = await startGateway(port, iam.url);
+  // The issuer names one port, the service listens on another.
+  const gateway = await startProxy({ upstream: iam.url, port });
   return {
     issuer,
     iam,

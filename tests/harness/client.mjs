@@ -1,6 +1,7 @@
 // Requests as an attacker or another tool would send them: any header, byte for byte, to 127.0.0.1 with a Host of choice.
 import http from "node:http";
 import net from "node:net";
+import { secrets } from "./secrets.mjs";
 import { PASSWORD } from "./stack.mjs";
 
 export const COOKIE = "__Host-Http-sid";
@@ -8,6 +9,7 @@ export const COOKIE = "__Host-Http-sid";
 /** One request; header strings are sent as Latin-1 bytes. Resolves with `{ status, headers, setCookies, text, json }`. */
 export function send(base, { method = "GET", path = "/", headers = {}, body, host } = {}) {
   const { hostname, port, host: authority } = new URL(base);
+  secrets.sent(path, headers, body);
   return new Promise((resolve, reject) => {
     const request = http.request({
       hostname: hostname.endsWith(".localhost") ? "127.0.0.1" : hostname,
@@ -24,6 +26,7 @@ export function send(base, { method = "GET", path = "/", headers = {}, body, hos
       response.once("error", reject);
       response.once("end", () => {
         const text = Buffer.concat(chunks).toString("utf8");
+        secrets.received(response.headers, text);
         let json;
         try {
           json = JSON.parse(text);

@@ -1,6 +1,7 @@
 // A recording proxy: stands on the API's port, notes every request, and can make the network fail on purpose.
 import http from "node:http";
 import { createServer } from "./engine.mjs";
+import { secrets } from "./secrets.mjs";
 
 /**
  * Starts it.
@@ -39,13 +40,23 @@ export async function startProxy({ upstream, port = 0, answer = () => false }) {
   return proxy;
 }
 
-function forward(upstream, request, response) {
+/** Passes a request on, and the answer back; what they contain of secrets is searched for in the end. */
+export function forward(upstream, request, response) {
   const { hostname, port } = new URL(upstream);
-  const onward = http.request({ hostname, port, method: request.method, path: request.url, headers: request.headers });
+  const { method, url: path, headers } = request;
+  whole(request, (body) => secrets.sent(path, headers, body));
+  const onward = http.request({ hostname, port, method, path, headers });
   onward.on("response", (answer) => {
+    whole(answer, (body) => secrets.received(answer.headers, body));
     response.writeHead(answer.statusCode, answer.rawHeaders);
     answer.pipe(response);
   });
   onward.on("error", () => response.destroy());
   request.pipe(onward);
+}
+
+function whole(message, use) {
+  const chunks = [];
+  message.on("data", (chunk) => chunks.push(chunk));
+  message.on("close", () => use(Buffer.concat(chunks)));
 }

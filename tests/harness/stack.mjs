@@ -7,6 +7,7 @@ import { origin } from "./engine.mjs";
 import { answerPageErrors } from "./page-errors.mjs";
 import { freePort } from "./ports.mjs";
 import { startProxy } from "./proxy.mjs";
+import { secrets } from "./secrets.mjs";
 
 const top = resolve(import.meta.dirname, "../..");
 const target = process.env.XTASK_TARGET ?? join(top, "target");
@@ -28,7 +29,12 @@ export async function startIam({ issuer, origin, resource, config = "", client =
     file,
     `issuer = "${issuer}"\nlisten = "127.0.0.1:${port}"\ndatabase = "sqlite:${join(folder, "iam.db")}"\n${config}`,
   );
-  const cli = (...args) => must(bin("sessionmint"), [...args, "--config", file], { env });
+  const cli = (...args) => {
+    const said = must(bin("sessionmint"), [...args, "--config", file], { env });
+    secrets.received({}, said);
+    return said;
+  };
+  secrets.add("password", PASSWORD);
   const addUser = (name) =>
     must(bin("sessionmint"), ["user", "add", name, "--password-stdin", "--config", file], { input: `${PASSWORD}\n`, env });
   addUser(user);
@@ -37,6 +43,8 @@ export async function startIam({ issuer, origin, resource, config = "", client =
     ...["--scope", "account notes:read notes:write", "--default-scope", "notes:read notes:write", ...client],
   );
   let server;
+  /** The lines of those that were stopped before. */
+  const logged = [];
   const iam = {
     folder,
     config: file,
@@ -49,6 +57,7 @@ export async function startIam({ issuer, origin, resource, config = "", client =
       return server;
     },
     async start() {
+      logged.push(...(server?.lines ?? []));
       const [program, ...words] = [...under, bin("sessionmint"), "serve", "--config", file];
       server = new Server(program, words, { env: { ...process.env, ...env } });
       const [, url] = await server.line(/listening on (https?:\/\/[\d.]+:\d+)/);
@@ -56,9 +65,14 @@ export async function startIam({ issuer, origin, resource, config = "", client =
     },
     /** Session mints that succeeded, counted in the service's own log. */
     mints: () => server.count(/grant="?session"? outcome="?minted/),
-    async stop() {
+    /** Stops it, and fails if it kept a secret; `lines` are what others logged of the same requests. */
+    async stop(lines = []) {
       await server.stop();
-      rmSync(folder, { recursive: true, force: true });
+      try {
+        secrets.check(folder, [...logged, ...server.lines, ...lines]);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
     },
   };
   await iam.start();
@@ -112,7 +126,7 @@ export async function startDemo({ config = "", proxied = false, ...options } = {
     async stop() {
       await Promise.all(proxies.map((proxy) => proxy.stop()));
       await demo.stop();
-      await iam.stop();
+      await iam.stop(demo.lines);
     },
   };
 }

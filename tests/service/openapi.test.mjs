@@ -34,7 +34,7 @@ async function probe({ headers, select, of = iam }) {
   const schemathesis = join(dirname(process.env.PYTHON), "st");
   const words = [
     ...["run", `${of.url}/iam/openapi.json`, "--url", of.url, "--checks", CHECKS, "--seed", "7", "--no-color"],
-    ...["--phases", "fuzzing", "--max-examples", "15", "--generation-database", "none"],
+    ...["--phases", "examples,fuzzing", "--max-examples", "15", "--generation-database", "none"],
     ...headers.flatMap((header) => ["--header", header]),
     ...select,
   ];
@@ -60,7 +60,7 @@ test("the permission checks and the admin API, with a service account that may d
   // A service of its own: what is made up here is written.
   const of = await startIam({ issuer: ISSUER, origin: ORIGIN, resource: "http://api.app.localhost:4181" });
   try {
-    const kinds = ["users", "sessions", "clients", "grants", "roles", "groups", "records"];
+    const kinds = ["users", "sessions", "clients", "grants", "consents", "roles", "groups", "records"];
     const permissions = [...kinds.flatMap((kind) => [`${kind}:read`, `${kind}:write`]), "keys:read", "audit:read"];
     of.cli("role", "add", "operator", ...permissions.flatMap((permission) => ["--permission", permission]));
     const added = of.cli(
@@ -81,12 +81,13 @@ test("the permission checks and the admin API, with a service account that may d
     const bearer = `Bearer ${answer.json.access_token}`;
     const headers = [`Authorization: ${bearer}`];
     // What can take the caller's own rights away comes last.
-    const own = ["adminReplaceRole", "adminRemoveRole", "adminRemoveRecord", "adminChangeClient", "adminRemoveClient"];
+    const roles = ["adminReplaceRole", "adminRemoveRole", "adminRemoveRecord"];
+    const own = [...roles, "adminReplaceClient", "adminChangeClient", "adminRemoveClient"];
     const tags = ["--include-tag", "access", "--include-tag", "admin"];
     await probe({ of, headers, select: [...tags, ...own.flatMap((id) => ["--exclude-operation-id", id])] });
     const users = await send(of.url, { path: "/iam/admin/users", headers: { authorization: bearer } });
     assert.equal(users.status, 200);
-    for (const kind of ["user.added", "role.added", "group.added"]) {
+    for (const kind of ["user.added", "client.added", "role.added", "group.added"]) {
       const path = `/iam/admin/audit?limit=500&kind=${kind}`;
       const { json } = await send(of.url, { path, headers: { authorization: bearer } });
       assert.ok(

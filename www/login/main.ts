@@ -19,9 +19,8 @@ async function start(): Promise<void> {
     screens.failed("This page cannot be set up at the moment. Please try again.", () => location.reload());
     return;
   }
-  const query = new URLSearchParams(location.search);
-  if (location.pathname === "/sign-out") return signOut(service, query);
-  const id = query.get("id");
+  if (location.pathname === "/sign-out") return signOut(service);
+  const id = new URLSearchParams(location.search).get("id");
   if (!id) return screens.final("Nothing to do here", "This page is for apps that send you here to sign in.", "nothing");
   await interact(service, id);
 }
@@ -42,6 +41,8 @@ async function interact(service: Service, id: string, round = 1): Promise<void> 
     const login = (why?: string) =>
       screens.login({
         client: client.name,
+        // The operator's own apps need no introduction.
+        returnTo: client.trusted ? null : shown.return_to,
         hint: shown.login_hint ?? "",
         again: why,
         signIn: async (username, password) => {
@@ -52,9 +53,17 @@ async function interact(service: Service, id: string, round = 1): Promise<void> 
         explain,
       });
     if (shown.step === "continue") return await answer("continue");
-    if (shown.step === "login" || !user) return login(user ? `${client.name} asks you to sign in again.` : undefined);
+    if (shown.step === "login" || !user) {
+      if (!user) return login();
+      return login(
+        shown.other_user
+          ? `You are signed in as ${user.username}. ${client.name} asks for the account that you used there before.`
+          : `${client.name} asks you to sign in again.`,
+      );
+    }
     screens.consent({
       client: client.name,
+      returnTo: shown.return_to,
       user: user.username,
       scopes: shown.scopes,
       resources: shown.resources,
@@ -67,20 +76,31 @@ async function interact(service: Service, id: string, round = 1): Promise<void> 
   }
 }
 
-function signOut(service: Service, query: URLSearchParams): void {
+async function signOut(service: Service): Promise<void> {
   const confirm = async () => {
     try {
-      const location = await service.signOut(Object.fromEntries(query));
-      if (location) leave(location);
+      const to = await service.signOut(Object.fromEntries(new URLSearchParams(location.search)));
+      if (to) leave(to);
       else screens.final("You are signed out", "You can close this page.", "signed-out");
     } catch (failure) {
       fail(failure, () => void confirm());
     }
   };
-  screens.confirmSignOut(
-    () => void confirm(),
-    () => screens.final("You are still signed in", "You can close this page.", "stayed"),
-  );
+  try {
+    const { client, return_to, user, other_user } = await service.askedToSignOut(location.search);
+    // Nobody is there to ask.
+    if (!user) return await confirm();
+    screens.confirmSignOut({
+      client: client?.name,
+      returnTo: return_to,
+      user: user.username,
+      other: other_user,
+      signOut: () => void confirm(),
+      stay: () => screens.final("You are still signed in", "You can close this page.", "stayed"),
+    });
+  } catch (failure) {
+    fail(failure, () => void signOut(service));
+  }
 }
 
 /** For good: this page must not be what "back" leads to. An app on this device takes over, and the page stays. */

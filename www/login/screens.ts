@@ -1,6 +1,7 @@
 // The screens, one at a time. Whatever comes from the service or the address is set as text, never as markup.
 import { h, icon, setText } from "../src/dom.ts";
 import { themeButton } from "../src/theme.ts";
+import type { Destination } from "./service.ts";
 
 const COIN = "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M8.5 15.5C8.5 11 11 8.5 16 8.3 15.9 13 13.3 15.5 8.5 15.5M8.5 15.5l3.5-3.5";
 
@@ -39,6 +40,17 @@ function show(title: string, testid: string, ...content: Parameters<typeof h>[2]
   (screen.querySelector<HTMLElement>("[data-focus]") ?? heading).focus({ preventScroll: true });
 }
 
+/** Where the user goes back to. Any app can have any name, so this is what to look at. */
+function place(to: Destination): (HTMLElement | string)[] {
+  if (to.kind === "device") return ["an app on this computer"];
+  const name = h("strong", { class: "place" }, to.name);
+  return to.kind === "site" ? [name] : ["the app ", name, " on this device"];
+}
+
+function thenBackTo(to: Destination): HTMLElement {
+  return h("p", { "data-testid": "return-to" }, "Then you go back to ", ...place(to), ".");
+}
+
 export function waiting(): void {
   show("One moment…", "waiting");
 }
@@ -60,6 +72,7 @@ export function failed(text: string, again: () => void): void {
 export interface Login {
   /** The app that asks. */
   client: string;
+  returnTo: Destination | null;
   hint: string;
   /** Whoever is signed in but is to do it again, or wants to be somebody else. */
   again: string | undefined;
@@ -69,7 +82,7 @@ export interface Login {
   explain(failure: unknown): string;
 }
 
-export function login({ client, hint, again, signIn, deny, explain }: Login): void {
+export function login({ client, returnTo, hint, again, signIn, deny, explain }: Login): void {
   const error = h("p", { class: "error", role: "alert", id: "login-error", "data-testid": "login-error" });
   const username = h("input", {
     id: "username",
@@ -115,7 +128,14 @@ export function login({ client, hint, again, signIn, deny, explain }: Login): vo
   show(
     "Sign in",
     "login",
-    h("p", { id: "asks" }, "to go on to ", h("strong", { "data-testid": "client" }, client)),
+    h(
+      "p",
+      { "data-testid": "asks" },
+      "to go on to ",
+      h("strong", { "data-testid": "client" }, client),
+      returnTo && (returnTo.kind === "site" ? " at " : ", "),
+      ...(returnTo ? place(returnTo) : []),
+    ),
     again ? h("p", { class: "notice", role: "status" }, again) : null,
     h(
       "form",
@@ -139,6 +159,7 @@ export function login({ client, hint, again, signIn, deny, explain }: Login): vo
 
 export interface Consent {
   client: string;
+  returnTo: Destination;
   user: string;
   scopes: string[];
   resources: string[];
@@ -148,7 +169,7 @@ export interface Consent {
   other(): void;
 }
 
-export function consent({ client, user, scopes, resources, approve, deny, other }: Consent): void {
+export function consent({ client, returnTo, user, scopes, resources, approve, deny, other }: Consent): void {
   const known = Object.keys(MEANINGS);
   const place = (scope: string) => (known.includes(scope) ? known.indexOf(scope) : known.length);
   const items = [...scopes].sort((a, b) => place(a) - place(b)).map((scope) => {
@@ -183,21 +204,41 @@ export function consent({ client, user, scopes, resources, approve, deny, other 
       h("p", {}, h("strong", { "data-testid": "client" }, client), items.length ? " wants to:" : " wants to know that you agree."),
       items.length ? h("ul", { class: "asked", "data-testid": "scopes" }, ...items) : null,
       h("p", { class: "muted" }, `At ${resources.join(" and ")}`),
+      thenBackTo(returnTo),
       h("div", { class: "row" }, ...buttons),
     ),
   );
 }
 
-export function confirmSignOut(signOut: () => void, stay: () => void): void {
+export interface SignOut {
+  /** The app that asks, if it says so. */
+  client: string | undefined;
+  returnTo: Destination | null;
+  user: string;
+  /** Whether the app means somebody else. */
+  other: boolean;
+  signOut(): void;
+  stay(): void;
+}
+
+export function confirmSignOut({ client, returnTo, user, other, signOut, stay }: SignOut): void {
+  const app = client ?? "An app";
   show(
     "Sign out?",
     "sign-out",
-    h("p", {}, "An app asks to sign you out, of this and of all apps that you are signed in to here."),
+    h("p", {}, "You are signed in as ", h("strong", { "data-testid": "user" }, user), "."),
+    other ? h("p", { class: "notice", role: "status", "data-testid": "other" }, `${app} means another account, not this one.`) : null,
     h(
-      "div",
-      { class: "row" },
-      h("button", { type: "button", class: "primary", "data-testid": "confirm", onclick: signOut }, "Sign out"),
-      h("button", { type: "button", "data-testid": "stay", onclick: stay }, "Stay signed in"),
+      "section",
+      { class: "card form", "aria-label": "What is asked for" },
+      h("p", {}, h("strong", {}, app), " asks to sign you out, of this and of all apps that you are signed in to here."),
+      returnTo && thenBackTo(returnTo),
+      h(
+        "div",
+        { class: "row" },
+        h("button", { type: "button", class: "primary", "data-testid": "confirm", onclick: signOut }, "Sign out"),
+        h("button", { type: "button", "data-testid": "stay", onclick: stay }, "Stay signed in"),
+      ),
     ),
   );
 }

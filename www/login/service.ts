@@ -1,14 +1,35 @@
 // What the pages ask the IAM service. Cookies come along; nothing is kept here.
 
+/** Who asks; `trusted`: it is the operator's own. */
+export interface Client {
+  id: string;
+  name: string;
+  trusted: boolean;
+}
+
+/** Where the user goes back to: a web site (its host), a program on this computer, an app (its scheme). */
+export type Destination = { kind: "site" | "app"; name: string } | { kind: "device" };
+
 /** What `GET /interactions/{id}` says is to be shown. */
 export interface Interaction {
   step: "login" | "consent" | "continue";
-  client: { id: string; name: string };
+  client: Client;
+  return_to: Destination;
   scopes: string[];
   resources: string[];
   offline: boolean;
   user: { id: string; username: string } | null;
+  /** Whether the app means somebody else than this user. */
+  other_user: boolean;
   login_hint: string | null;
+}
+
+/** What `GET /interactions/logout` says to ask about. */
+export interface SignOut {
+  client: Client | null;
+  return_to: Destination | null;
+  user: { id: string; username: string } | null;
+  other_user: boolean;
 }
 
 /** The service answered with a problem (RFC 9457), or did not answer (status 0). */
@@ -45,6 +66,11 @@ export class Service {
 
   async signIn(username: string, password: string): Promise<void> {
     await this.#call("/passwordlogin", { username, password });
+  }
+
+  /** What to ask a user whom an app sent with these parameters. */
+  askedToSignOut(query: string): Promise<SignOut> {
+    return this.#call<SignOut>(`/interactions/logout${query}`);
   }
 
   /** Where to go, if the app that asked may be gone back to. */

@@ -371,7 +371,13 @@ impl Metrics {
                 self.access_check_many(by, outcome, 0);
             }
         }
-        for outcome in ["handed_over", "granted", "access_denied", "unavailable"] {
+        for outcome in [
+            "handed_over",
+            "granted",
+            "access_denied",
+            "too_many",
+            "unavailable",
+        ] {
             self.authorizations
                 .get_or_create(&OutcomeLabel { outcome })
                 .inc_by(0);

@@ -11,13 +11,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sessionmint_access::{Permission, ResourcePath, Subject};
-use sessionmint_oauth::{ClientId, SessionId, Timestamp, UserId};
+use sessionmint_oauth::{ClientId, Network, SessionId, Timestamp, UserId};
 use sessionmint_store::{
     Actor, AuditKind, AuditReason, By, NewAuditRecord, Refusal, Store, StoreError,
 };
 
 use crate::login::MAX_USERNAME_BYTES;
-use crate::login::throttle::Network;
 
 /// How long a round is.
 pub(crate) const ROUND: Duration = Duration::from_secs(10);

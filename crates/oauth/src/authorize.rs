@@ -6,14 +6,16 @@
 
 mod code;
 mod interaction;
+mod refusal;
 mod request;
 mod response;
 
 pub use code::{CodeRefusal, IssuedCode, MAX_CODE_SECS, Presented, RedeemDecision, redeem};
-pub use interaction::{Consent, Interaction, SignedIn, decide_interaction, grantable, is_known};
-pub use request::{
-    Asked, AuthorizationRequest, MAX_ECHOED_BYTES, PageError, Prompt, RequestRefusal, ReturnTo,
+pub use interaction::{
+    Consent, Interaction, SignedIn, decide_interaction, grantable, is_known, is_meant,
 };
+pub use refusal::RequestRefusal;
+pub use request::{Asked, AuthorizationRequest, MAX_ECHOED_BYTES, PageError, Prompt, ReturnTo};
 pub use response::{error_location, granted_location};
 
 /// Seconds that a user has from the request to the last click.

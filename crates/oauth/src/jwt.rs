@@ -27,6 +27,9 @@ pub const MAX_ACTING: usize = 4;
 /// The longest `sub`, `jti` and `sid`, in bytes (RFC 9068 gives none; OpenID Connect Core §2 allows `sub` 255).
 pub(crate) const MAX_IDENTIFIER_BYTES: usize = 255;
 
+/// The `typ` of an access token.
+const ACCESS_TOKEN_TYPES: [&str; 2] = ["at+jwt", "application/at+jwt"];
+
 /// Header members that carry or point to a key of the sender's choice, or change how the token is to be read.
 pub(crate) const REFUSED_HEADERS: [&str; 6] = ["crit", "b64", "jwk", "jku", "x5c", "x5u"];
 
@@ -51,8 +54,8 @@ pub enum TokenRefusal {
     /// A header member that is never accepted.
     #[error("the header has `{0}`")]
     HeaderRefused(&'static str),
-    /// `typ` is not `at+jwt` or `application/at+jwt` (RFC 9068 §4).
-    #[error("`typ` is not `at+jwt`")]
+    /// `typ` is that of another kind of token: access tokens have `at+jwt` or `application/at+jwt` (RFC 9068 §4).
+    #[error("`typ` is that of another kind of token")]
     WrongType,
     /// `alg` is missing, not a string, or not the one algorithm that the key is pinned to.
     #[error("`alg` is not the key's algorithm")]
@@ -127,6 +130,11 @@ impl<'a> UnverifiedToken<'a> {
     /// # Errors
     /// Whatever is wrong with them, before any key is looked up.
     pub fn parse(token: &'a str) -> Result<Self, TokenRefusal> {
+        Self::parse_of_type(token, &ACCESS_TOKEN_TYPES)
+    }
+
+    /// As [`UnverifiedToken::parse`], of another kind of token.
+    pub(crate) fn parse_of_type(token: &'a str, types: &[&str]) -> Result<Self, TokenRefusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenRefusal::TooLong);
         }
@@ -149,7 +157,7 @@ impl<'a> UnverifiedToken<'a> {
             .get("typ")
             .and_then(Value::as_str)
             .ok_or(TokenRefusal::WrongType)?;
-        if !typ.eq_ignore_ascii_case("at+jwt") && !typ.eq_ignore_ascii_case("application/at+jwt") {
+        if !types.iter().any(|known| typ.eq_ignore_ascii_case(known)) {
             return Err(TokenRefusal::WrongType);
         }
         let algorithm = header
@@ -281,7 +289,7 @@ impl SignedToken {
         self.check(&expected, now)
     }
 
-    fn if_present<'a>(
+    pub(crate) fn if_present<'a>(
         &'a self,
         name: &'static str,
         read: fn(&'a Self, &'static str) -> Result<&'a str, TokenRefusal>,
@@ -293,7 +301,7 @@ impl SignedToken {
         }
     }
 
-    fn text(&self, name: &'static str) -> Result<&str, TokenRefusal> {
+    pub(crate) fn text(&self, name: &'static str) -> Result<&str, TokenRefusal> {
         self.claims
             .get(name)
             .and_then(Value::as_str)

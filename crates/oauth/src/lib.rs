@@ -29,12 +29,14 @@ pub mod exchange;
 pub mod form;
 pub mod id;
 pub mod id_token;
+pub mod id_token_hint;
 pub mod issuer;
 pub mod jwk;
 pub mod jwt;
 pub mod key_rotation;
 pub mod lifetime;
 pub mod metadata;
+pub mod network;
 pub mod oauth_client;
 pub mod origin;
 pub mod pkce;
@@ -46,6 +48,7 @@ pub mod rotation;
 pub mod scope;
 pub mod secret;
 pub mod session_grant;
+pub mod sign_out;
 pub mod time;
 mod unique;
 
@@ -60,6 +63,7 @@ pub use issuer::{InvalidIssuer, Issuer};
 pub use jwk::{Algorithm, InvalidKeySet, KeyMaterial, VerificationKey, VerificationKeys};
 pub use jwt::{ExpectedClaims, SignedToken, TokenRefusal, UnverifiedToken};
 pub use key_rotation::{KeyPolicy, KeyState, KeyTimes, TooSoon};
+pub use network::{Neighbourhood, Network};
 pub use oauth_client::{
     ClientAuthentication, ClientKeys, GrantType, OAuthClient, RefreshPolicy, Rotation,
 };

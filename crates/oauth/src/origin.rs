@@ -44,10 +44,14 @@ impl<'a> Origin<'a> {
         self.0.split("://").next().unwrap_or_default()
     }
 
+    /// The host, and the port where it is not the scheme's own.
+    pub fn authority(self) -> &'a str {
+        self.0.split("://").nth(1).unwrap_or_default()
+    }
+
     /// The host without the port; an IPv6 address in its brackets.
     pub fn host(self) -> &'a str {
-        let authority = self.0.split("://").nth(1).unwrap_or_default();
-        split_port(authority).0
+        split_port(self.authority()).0
     }
 
     /// Whether it can only be this very machine. Browsers resolve `localhost` and everything below it to loopback.

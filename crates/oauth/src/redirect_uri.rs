@@ -79,6 +79,27 @@ pub fn origin(uri: &str) -> Option<&str> {
     split(uri).map(|(origin, _)| origin)
 }
 
+/// Where a URI leads, in words that a user can hold against what they expect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination<'a> {
+    /// A web site: its host, and its port where that is not the scheme's own.
+    Site(&'a str),
+    /// A program on the user's own machine, whichever listens there.
+    Device,
+    /// An app that claims this scheme (RFC 8252 §7.1).
+    App(&'a str),
+}
+
+/// Where a URI that passed [`check`] leads.
+pub fn destination(uri: &str) -> Destination<'_> {
+    let page = split(uri).and_then(|(origin, _)| Origin::parse(origin.as_bytes()));
+    match page {
+        Some(origin) if origin.is_local() => Destination::Device,
+        Some(origin) => Destination::Site(origin.authority()),
+        None => Destination::App(uri.split(':').next().unwrap_or_default()),
+    }
+}
+
 /// Whether `asked` is one of `registered`, each of which must still pass [`check`].
 pub fn is_registered(registered: &[String], asked: &str, public: bool) -> bool {
     registered
@@ -290,6 +311,29 @@ mod tests {
             !is_registered(&one(plain), plain, false),
             "however it got there"
         );
+    }
+
+    #[test]
+    fn a_user_reads_where_it_leads() {
+        use Destination::{App, Device, Site};
+        for (uri, leads) in [
+            (CALLBACK, Site("app.example.com")),
+            ("https://a.example:8443/x?y", Site("a.example:8443")),
+            (
+                "https://bank.example.evil.example/bank.example",
+                Site("bank.example.evil.example"),
+            ),
+            ("https://xn--pp-6kc.example", Site("xn--pp-6kc.example")),
+            ("http://127.0.0.1:51004/cb", Device),
+            ("http://[::1]/cb", Device),
+            ("http://localhost:3000/cb", Device),
+            ("https://app.localhost/cb", Device),
+            ("com.example.app:/cb", App("com.example.app")),
+            ("com.example.app://shop.example/cb", App("com.example.app")),
+        ] {
+            assert_eq!(check(uri, true), Ok(()), "{uri}");
+            assert_eq!(destination(uri), leads, "{uri}");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 use sessionmint_oauth::authorize::AuthorizationRequest;
 use sessionmint_oauth::{
-    BrowserHash, ClientId, CodeHash, GrantId, InteractionHash, Scope, SessionId, Timestamp, UserId,
+    BrowserHash, ClientId, CodeHash, GrantId, InteractionHash, Network, Scope, SessionId,
+    Timestamp, UserId,
 };
 
 use crate::{By, NewGrant, StoreError};
@@ -29,6 +30,15 @@ impl fmt::Debug for Authorization {
             .field("client_id", &self.request.client_id)
             .finish_non_exhaustive()
     }
+}
+
+/// How many requests may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct MaxWaiting {
+    /// In all.
+    pub in_all: u32,
+    /// Of one network.
+    pub of_network: u32,
 }
 
 /// How a request ends.
@@ -125,8 +135,11 @@ pub struct StoredConsent {
 pub enum StartAuthorization {
     /// It is stored.
     Started,
-    /// Too many wait.
-    Full,
+    /// Too many of its network wait. Nothing changed.
+    TooMany {
+        /// When the first of them is over.
+        until: Timestamp,
+    },
 }
 
 /// Outcome of [`Authorizations::complete_authorization`].
@@ -168,12 +181,15 @@ pub enum WithdrawConsent {
 /// Requests, codes and consents. A request that only waits leaves no record in the audit trail: anybody can make one.
 #[async_trait]
 pub trait Authorizations: Send + Sync {
-    /// Stores a request, unless `max_waiting` are there that are not over.
+    /// Stores a request that came from `network`, unless as many of its network wait as may. Where as many wait in all as
+    /// may, others make room: a twentieth of all, and always those of whoever has most, by neighbourhood, within it by network,
+    /// the oldest first. So nobody can keep others out, and who holds one request keeps it until nobody holds more than one.
     async fn start_authorization(
         &self,
         id: InteractionHash,
         authorization: Authorization,
-        max_waiting: u32,
+        network: Network,
+        max: MaxWaiting,
     ) -> Result<StartAuthorization, StoreError>;
     /// The request of this id, until it is completed.
     async fn authorization(

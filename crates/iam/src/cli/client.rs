@@ -34,9 +34,9 @@ pub(super) enum Client {
     /// List the clients
     List(List),
     /// Show one client
-    Show(Show),
+    Show(Id),
     /// Give a client one more secret, to replace the one that it has
-    RotateSecret(Show),
+    RotateSecret(Id),
     /// Take a secret from a client
     DropSecret(DropSecret),
     /// Refuse a client of the standard grants every token, until it is enabled again
@@ -97,12 +97,6 @@ pub(super) struct Access {
 pub(super) struct Id {
     /// The client's id
     id: ClientId,
-}
-
-#[derive(Args)]
-pub(super) struct Show {
-    /// The client's id
-    id: ClientId,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -114,6 +108,9 @@ pub(super) struct DropSecret {
     id: ClientId,
     /// The secret's id, as `client show` has it
     secret: SecretId,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -135,17 +132,21 @@ impl Client {
             match self {
                 Self::Add(add) => add_client(&store, &settings, add).await,
                 Self::Set(set) => set_client(&store, &settings, set).await,
-                Self::Remove(Id { id }) => remove(&store, &id).await,
+                Self::Remove(Id { id, json }) => remove(&store, &id, json).await,
                 Self::List(List { json }) => list(&store, json).await,
-                Self::Show(Show { id, json }) => show(&store, &id, json).await,
-                Self::RotateSecret(Show { id, json }) => {
+                Self::Show(Id { id, json }) => show(&store, &id, json).await,
+                Self::RotateSecret(Id { id, json }) => {
                     oauth_client::rotate_secret(&store, &id, json).await
                 }
-                Self::DropSecret(DropSecret { id, secret }) => {
-                    oauth_client::drop_secret(&store, &id, &secret).await
+                Self::DropSecret(DropSecret { id, secret, json }) => {
+                    oauth_client::drop_secret(&store, &id, &secret, json).await
                 }
-                Self::Disable(Id { id }) => oauth_client::set_disabled(&store, &id, true).await,
-                Self::Enable(Id { id }) => oauth_client::set_disabled(&store, &id, false).await,
+                Self::Disable(Id { id, json }) => {
+                    oauth_client::set_disabled(&store, &id, true, json).await
+                }
+                Self::Enable(Id { id, json }) => {
+                    oauth_client::set_disabled(&store, &id, false, json).await
+                }
             }
         })
     }
@@ -186,7 +187,7 @@ async fn add_client(store: &SqliteStore, settings: &Partial, add: Add) -> Result
 }
 
 async fn set_client(store: &SqliteStore, settings: &Partial, set: Set) -> Result<(), CliError> {
-    let id = set.id.clone();
+    let (id, json) = (set.id.clone(), set.json);
     let Some(current) = store.client(&id).await? else {
         let current = store
             .oauth_client(&id)
@@ -194,14 +195,15 @@ async fn set_client(store: &SqliteStore, settings: &Partial, set: Set) -> Result
             .ok_or_else(|| no_client(&id))?;
         let changed = set.apply_to_oauth(current.clone())?;
         oauth_client::check(settings, &changed)?;
-        return oauth_client::replace(store, changed, current).await;
+        return oauth_client::replace(store, changed, current, json).await;
     };
     let changed = set.apply(current.clone())?;
     check(settings, &changed)?;
     match store.replace_client(changed, Some(current), by()).await? {
-        ReplaceClient::Replaced => output::line(&format!(
-            "changed client `{id}`; what is minted from now on follows it"
-        )),
+        ReplaceClient::Replaced => {
+            let text = format!("changed client `{id}`; what is minted from now on follows it");
+            say(store, json, &id, &text).await
+        }
         ReplaceClient::NotFound => Err(no_client(&id)),
         ReplaceClient::OriginTaken { origin, client_id } => Err(origin_taken(&origin, &client_id)),
         ReplaceClient::RedirectedTo { origin, client_id } => {
@@ -234,7 +236,7 @@ fn remark(settings: &Partial, client: &BrowserClient) {
     }
 }
 
-async fn remove(store: &SqliteStore, id: &ClientId) -> Result<(), CliError> {
+async fn remove(store: &SqliteStore, id: &ClientId, json: bool) -> Result<(), CliError> {
     let what = if store.remove_client(id, by()).await? == Change::Done {
         "its pages can mint no more"
     } else if oauth_client::remove(store, id).await? == Change::Done {
@@ -242,7 +244,33 @@ async fn remove(store: &SqliteStore, id: &ClientId) -> Result<(), CliError> {
     } else {
         return Err(no_client(id));
     };
-    output::line(&format!("removed client `{id}`; {what}"))
+    let text = format!("removed client `{id}`; {what}");
+    output::done(json, &json!({ "client_id": id }), &text)
+}
+
+/// Says that it is done: how the client is now for programs, `text` for people.
+pub(super) async fn say(
+    store: &SqliteStore,
+    json: bool,
+    id: &ClientId,
+    text: &str,
+) -> Result<(), CliError> {
+    if json {
+        return output::json(&shown(store, id).await?);
+    }
+    output::line(text)
+}
+
+/// A client of either kind, as it is shown.
+async fn shown(store: &SqliteStore, id: &ClientId) -> Result<Value, CliError> {
+    match (store.client(id).await?, store.oauth_client(id).await?) {
+        (Some(client), _) => Ok(shown::browser_client(&client)),
+        (None, Some(client)) => {
+            let secrets = store.client_secrets(id).await?;
+            Ok(shown::oauth_client(&client, &secrets))
+        }
+        (None, None) => Err(no_client(id)),
+    }
 }
 
 pub(super) fn no_client(id: &ClientId) -> CliError {
@@ -317,11 +345,7 @@ async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {
 }
 
 async fn show(store: &SqliteStore, id: &ClientId, json: bool) -> Result<(), CliError> {
-    let object = match (store.client(id).await?, store.oauth_client(id).await?) {
-        (Some(client), _) => shown::browser_client(&client),
-        (None, Some(client)) => shown::oauth_client(&client, &store.client_secrets(id).await?),
-        (None, None) => return Err(no_client(id)),
-    };
+    let object = shown(store, id).await?;
     if json {
         return output::json(&object);
     }

@@ -20,6 +20,9 @@ pub(super) struct Set {
     pub(super) id: ClientId,
     #[command(flatten)]
     changes: Changes,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use clap::{ArgGroup, Args, Subcommand};
+use serde_json::json;
 use sessionmint_iam::logging::Printable;
 use sessionmint_iam::{Clock as _, SystemClock, shown};
 use sessionmint_oauth::{ClientId, GrantId, UserId};
@@ -55,6 +56,9 @@ pub(super) struct Revoke {
     id: Option<GrantId>,
     #[command(flatten)]
     whose: Whose,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Whose {
@@ -87,7 +91,10 @@ impl Revoke {
         if let Some(id) = self.id {
             let revoked = store.revoke_grant(&id, AuditReason::Requested, by());
             return match revoked.await? {
-                Change::Done => output::line(&format!("ended grant {id}")),
+                Change::Done => {
+                    let text = format!("ended grant {id}");
+                    output::done(self.json, &json!({ "ended": 1 }), &text)
+                }
                 Change::NotFound => {
                     Err(format!("there is no grant {id}, or it was ended already").into())
                 }
@@ -95,8 +102,9 @@ impl Revoke {
         }
         let of = self.whose.find(store).await?;
         let ended = store.revoke_grants(&of, AuditReason::Requested, by());
-        let ended = usize::try_from(ended.await?)?;
-        output::line(&format!("ended {}", output::counted(ended, "grant")))
+        let ended = ended.await?;
+        let text = format!("ended {}", output::counted(ended, "grant"));
+        output::done(self.json, &json!({ "ended": ended }), &text)
     }
 }
 

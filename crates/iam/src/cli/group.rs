@@ -41,6 +41,9 @@ pub(super) struct Add {
     /// Who is in it: user:NAME, client:ID, or an id (usr_…, cli_…); repeat for more
     #[arg(long = "member", value_name = "WHO")]
     members: Vec<Who>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -50,6 +53,9 @@ pub(super) struct Remove {
     /// And all records that name it
     #[arg(long)]
     with_records: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -59,6 +65,9 @@ pub(super) struct Members {
     /// Who: user:NAME, client:ID, or an id (usr_…, cli_…)
     #[arg(value_name = "WHO", required = true)]
     who: Vec<Who>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -89,19 +98,19 @@ impl Group {
             match self {
                 Self::Add(add) => add_group(&store, add).await,
                 Self::Remove(remove) => remove_group(&store, remove).await,
-                Self::AddMember(Members { name, who }) => {
+                Self::AddMember(Members { name, who, json }) => {
                     let change = Membership {
                         add: subjects(&store, who).await?,
                         remove: Vec::new(),
                     };
-                    change_group(&store, &name, change).await
+                    change_group(&store, &name, change, json).await
                 }
-                Self::RemoveMember(Members { name, who }) => {
+                Self::RemoveMember(Members { name, who, json }) => {
                     let change = Membership {
                         add: Vec::new(),
                         remove: subjects(&store, who).await?,
                     };
-                    change_group(&store, &name, change).await
+                    change_group(&store, &name, change, json).await
                 }
                 Self::List(List { json }) => list(&store, json).await,
                 Self::Show(Show { name, json }) => show(&store, &name, json).await,
@@ -119,17 +128,27 @@ async fn subjects(store: &SqliteStore, who: Vec<Who>) -> Result<Vec<Subject>, Cl
 }
 
 async fn add_group(store: &SqliteStore, add: Add) -> Result<(), CliError> {
-    let Add { name, members } = add;
+    let Add {
+        name,
+        members,
+        json,
+    } = add;
     // Before there is a group without those who should be in it.
     let change = Membership {
         add: subjects(store, members).await?,
         remove: Vec::new(),
     };
     match store.add_group(name.clone(), by()).await? {
-        AddNamed::Added { .. } if change.add.is_empty() => {
-            output::line(&format!("added group `{name}`"))
+        AddNamed::Added { version } if change.add.is_empty() => {
+            let text = format!("added group `{name}`");
+            let group = StoredGroup {
+                name,
+                members: 0,
+                version,
+            };
+            output::done(json, &shown::group(&group), &text)
         }
-        AddNamed::Added { .. } => change_group(store, &name, change).await,
+        AddNamed::Added { .. } => change_group(store, &name, change, json).await,
         AddNamed::NameTaken => Err(format!(
             "there is a group `{name}` already; for more members: sessionmint group add-member {name} …"
         )
@@ -141,6 +160,7 @@ async fn change_group(
     store: &SqliteStore,
     name: &GroupName,
     change: Membership,
+    json: bool,
 ) -> Result<(), CliError> {
     match store.change_group(name, change, None, by()).await? {
         ChangeGroup::Changed { .. } => {
@@ -148,10 +168,9 @@ async fn change_group(
                 .group(name)
                 .await?
                 .ok_or_else(|| Named::Group(name).missing())?;
-            output::line(&format!(
-                "group `{name}` has {}",
-                output::counted(group.members, "member")
-            ))
+            let members = output::counted(group.members, "member");
+            let text = format!("group `{name}` has {members}");
+            output::done(json, &shown::group(&group), &text)
         }
         ChangeGroup::NotFound => Err(Named::Group(name).missing()),
         ChangeGroup::Conflict => Err(changed_meanwhile()),
@@ -162,9 +181,13 @@ async fn change_group(
 }
 
 async fn remove_group(store: &SqliteStore, remove: Remove) -> Result<(), CliError> {
-    let Remove { name, with_records } = remove;
+    let Remove {
+        name,
+        with_records,
+        json,
+    } = remove;
     let removed = store.remove_group(&name, None, records_of(with_records), by());
-    Named::Group(&name).removed(removed.await?)
+    Named::Group(&name).removed(removed.await?, json)
 }
 
 async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {

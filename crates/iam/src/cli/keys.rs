@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 use sessionmint_iam::config::defaults::KEYS_RELOAD_SECS;
 use sessionmint_iam::keys::{
     KeyLocation, KeysError, Listed, Reseal, Rotation, SigningKeys, listed, reseal,
@@ -62,6 +63,9 @@ pub(super) struct Rotate {
     /// Replace the keys of refresh tokens instead; those in circulation stay good
     #[arg(long, conflicts_with = "emergency")]
     refresh: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -115,7 +119,7 @@ impl Rotate {
                 let keys = SigningKeys::open(&settings.keys, settings.database()?, &store, &by);
                 Ok(keys.await?.rotate_refresh_keys(&store, &by).await?)
             })?;
-            output::line(&name)?;
+            output::done(self.json, &json!({ "kid": name }), &name)?;
             output::note(&format!(
                 "running services take it over within {KEYS_RELOAD_SECS} s; what derived tokens until now is destroyed minutes \
                  later"
@@ -140,7 +144,7 @@ impl Rotate {
                 error => error.into(),
             })
         })?;
-        output::line(&kid)?;
+        output::done(self.json, &json!({ "kid": kid }), &kid)?;
         if self.emergency {
             output::note(&format!(
                 "all other keys are withdrawn; running services follow within {} s. Tokens in circulation are refused; apps mint \

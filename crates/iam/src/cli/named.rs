@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde_json::json;
 use sessionmint_access::{GroupName, Record, RoleName};
 use sessionmint_store::{RecordsOf, RemoveNamed};
 
@@ -34,12 +35,17 @@ impl Named<'_> {
     }
 
     /// What came of removing it.
-    pub(super) fn removed(self, outcome: RemoveNamed) -> Result<(), CliError> {
+    pub(super) fn removed(self, outcome: RemoveNamed, as_json: bool) -> Result<(), CliError> {
+        let name = match self {
+            Self::Role(name) => name.as_str(),
+            Self::Group(name) => name.as_str(),
+        };
         match outcome {
-            RemoveNamed::Removed { records } => output::line(&format!(
-                "removed {self} and {}",
-                output::counted(records, "record")
-            )),
+            RemoveNamed::Removed { records } => output::done(
+                as_json,
+                &json!({ "name": name, "records": records }),
+                &format!("removed {self} and {}", output::counted(records, "record")),
+            ),
             RemoveNamed::NotFound => Err(self.missing()),
             RemoveNamed::Conflict => Err(changed_meanwhile()),
             RemoveNamed::InUse { records, first } => Err(self.in_use(records, &first)),

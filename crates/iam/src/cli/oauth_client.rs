@@ -19,7 +19,7 @@ use sessionmint_store::{
 };
 
 use super::by::by;
-use super::client::{Access, no_client};
+use super::client::{Access, no_client, say};
 use super::named::changed_meanwhile;
 use super::{CliError, output};
 
@@ -183,6 +183,7 @@ pub(super) async fn replace(
     store: &SqliteStore,
     client: OAuthClient,
     seen: OAuthClient,
+    json: bool,
 ) -> Result<(), CliError> {
     let id = client.client_id.clone();
     let needs_secret = has_secrets(&client) && store.client_secrets(&id).await?.is_empty();
@@ -193,9 +194,8 @@ pub(super) async fn replace(
                     "it has no secret yet: sessionmint client rotate-secret {id}"
                 ));
             }
-            output::line(&format!(
-                "changed client `{id}`; what is issued from now on follows it"
-            ))
+            let text = format!("changed client `{id}`; what is issued from now on follows it");
+            say(store, json, &id, &text).await
         }
         ReplaceOAuthClient::NotFound => Err(no_client(&id)),
         ReplaceOAuthClient::BrowserOrigin { uri, client_id } => {
@@ -214,12 +214,15 @@ pub(super) async fn set_disabled(
     store: &SqliteStore,
     id: &ClientId,
     disabled: bool,
+    json: bool,
 ) -> Result<(), CliError> {
+    let text = if disabled {
+        format!("disabled client `{id}`; it gets no tokens from now on")
+    } else {
+        format!("enabled client `{id}`")
+    };
     match store.set_oauth_client_disabled(id, disabled, by()).await? {
-        Change::Done if disabled => output::line(&format!(
-            "disabled client `{id}`; it gets no tokens from now on"
-        )),
-        Change::Done => output::line(&format!("enabled client `{id}`")),
+        Change::Done => say(store, json, id, &text).await,
         Change::NotFound => Err(no_oauth_client(store, id).await),
     }
 }
@@ -259,6 +262,7 @@ pub(super) async fn drop_secret(
     store: &SqliteStore,
     id: &ClientId,
     secret: &SecretId,
+    json: bool,
 ) -> Result<(), CliError> {
     match store.remove_client_secret(id, secret, by()).await? {
         Change::Done => {
@@ -268,7 +272,11 @@ pub(super) async fn drop_secret(
                      rotate-secret {id}"
                 ));
             }
-            output::line(&format!("dropped secret `{secret}` of client `{id}`"))
+            output::done(
+                json,
+                &json!({ "client_id": id, "secret_id": secret }),
+                &format!("dropped secret `{secret}` of client `{id}`"),
+            )
         }
         Change::NotFound => Err(format!(
             "client `{id}` has no secret `{secret}`; `sessionmint client show {id}` shows them"

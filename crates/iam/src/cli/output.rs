@@ -17,6 +17,11 @@ pub(super) fn line(text: &str) -> Result<(), CliError> {
     }
 }
 
+/// What came of a change: an object for programs, a line for people.
+pub(super) fn done(as_json: bool, object: &Value, text: &str) -> Result<(), CliError> {
+    if as_json { json(object) } else { line(text) }
+}
+
 /// A remark that is no part of the result.
 pub(super) fn note(text: &str) {
     // With standard error gone there is nobody to tell.

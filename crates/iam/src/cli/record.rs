@@ -47,12 +47,18 @@ pub(super) struct Add {
     /// On what
     #[arg(value_name = "RESOURCE")]
     pattern: ResourcePattern,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
 pub(super) struct Remove {
     /// The record's id, as `record list` shows it
     id: RecordId,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -74,8 +80,11 @@ impl Record {
         block_on(async {
             match self {
                 Self::Add(add) => add_record(&store, add).await,
-                Self::Remove(Remove { id }) => match store.remove_record(&id, by()).await? {
-                    Change::Done => output::line(&format!("removed record {id}; it holds at once")),
+                Self::Remove(Remove { id, json }) => match store.remove_record(&id, by()).await? {
+                    Change::Done => {
+                        let text = format!("removed record {id}; it holds at once");
+                        output::done(json, &json!({ "id": id }), &text)
+                    }
                     Change::NotFound => Err(format!(
                         "there is no record {id}; `sessionmint record list` shows them"
                     )
@@ -95,8 +104,14 @@ async fn add_record(store: &SqliteStore, add: Add) -> Result<(), CliError> {
         pattern: add.pattern,
     };
     match store.add_record(record.clone(), by()).await? {
-        AddRecord::Added => output::line(&format!("added record {}", record.id)),
-        AddRecord::Exists(id) => output::line(&format!("record {id} says so already")),
+        AddRecord::Added => {
+            let text = format!("added record {}", record.id);
+            output::done(add.json, &json!(record), &text)
+        }
+        AddRecord::Exists(id) => {
+            let text = format!("record {id} says so already");
+            output::done(add.json, &json!(AccessRecord { id, ..record }), &text)
+        }
         AddRecord::NoRole => Err(Named::Role(&record.role).missing()),
         AddRecord::NoGrantee => match &record.grantee {
             Grantee::Group(name) => Err(Named::Group(name).missing()),

@@ -45,6 +45,9 @@ pub(super) struct Add {
     /// What it allows, as `kind:action`; repeat for more
     #[arg(long = "permission", value_name = "PERMISSION", required = true)]
     permissions: Vec<Permission>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -58,6 +61,9 @@ pub(super) struct Set {
     /// A permission that it has no more; repeat for more
     #[arg(long = "remove-permission", value_name = "PERMISSION")]
     remove_permissions: Vec<Permission>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -67,6 +73,9 @@ pub(super) struct Remove {
     /// And all records that give it
     #[arg(long)]
     with_records: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -122,8 +131,12 @@ async fn add_role(store: &SqliteStore, add: Add) -> Result<(), CliError> {
         name: add.name.clone(),
         permissions: add.permissions.into_iter().collect(),
     };
-    match store.add_role(role, by()).await? {
-        AddNamed::Added { .. } => output::line(&format!("added role `{}`", add.name)),
+    match store.add_role(role.clone(), by()).await? {
+        AddNamed::Added { version } => output::done(
+            add.json,
+            &shown::role(&StoredRole { role, version }),
+            &format!("added role `{}`", add.name),
+        ),
         AddNamed::NameTaken => Err(format!(
             "there is a role `{0}` already; to change it: sessionmint role set {0} …",
             add.name
@@ -145,19 +158,26 @@ async fn set_role(store: &SqliteStore, set: Set) -> Result<(), CliError> {
         }
     }
     role.permissions.extend(set.add_permissions);
-    match store.replace_role(role, stored.version, by()).await? {
-        ReplaceRole::Replaced { .. } => {
-            output::line(&format!("changed role `{name}`; it holds at once"))
-        }
+    let replaced = store.replace_role(role.clone(), stored.version, by());
+    match replaced.await? {
+        ReplaceRole::Replaced { version } => output::done(
+            set.json,
+            &shown::role(&StoredRole { role, version }),
+            &format!("changed role `{name}`; it holds at once"),
+        ),
         ReplaceRole::NotFound => Err(Named::Role(&name).missing()),
         ReplaceRole::Conflict => Err(changed_meanwhile()),
     }
 }
 
 async fn remove_role(store: &SqliteStore, remove: Remove) -> Result<(), CliError> {
-    let Remove { name, with_records } = remove;
+    let Remove {
+        name,
+        with_records,
+        json,
+    } = remove;
     let removed = store.remove_role(&name, None, records_of(with_records), by());
-    Named::Role(&name).removed(removed.await?)
+    Named::Role(&name).removed(removed.await?, json)
 }
 
 async fn list(store: &SqliteStore, json: bool) -> Result<(), CliError> {

@@ -1,6 +1,7 @@
 //! `sessionmint session …`.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::json;
 use sessionmint_iam::logging::Printable;
 use sessionmint_iam::shown;
 use sessionmint_oauth::SessionId;
@@ -37,13 +38,16 @@ pub(super) struct List {
 }
 
 #[derive(Args)]
-#[group(required = true, multiple = false)]
+#[command(group = ArgGroup::new("which").required(true).args(["id", "user"]))]
 pub(super) struct End {
     /// The session's id, as `session list` shows it
     id: Option<SessionId>,
     /// All sessions of this user
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Session {
@@ -52,27 +56,29 @@ impl Session {
         block_on(async {
             match self {
                 Self::List(list) => list_sessions(&store, list).await,
-                Self::End(End { id: Some(id), .. }) => {
-                    match store.end_session_by_id(&id, by()).await? {
-                        Change::Done => output::line(&format!(
+                Self::End(End {
+                    id: Some(id), json, ..
+                }) => match store.end_session_by_id(&id, by()).await? {
+                    Change::Done => output::done(
+                        json,
+                        &json!({ "ended": 1 }),
+                        &format!(
                             "ended session {id}; tokens minted from it live for minutes at most"
-                        )),
-                        Change::NotFound => Err(format!(
-                            "there is no session {id}; it may have ended already"
-                        )
-                        .into()),
+                        ),
+                    ),
+                    Change::NotFound => {
+                        Err(format!("there is no session {id}; it may have ended already").into())
                     }
-                }
-                Self::End(End { user, .. }) => {
+                },
+                Self::End(End { user, json, .. }) => {
                     let user = user::find(&store, &user.unwrap_or_default()).await?;
                     let ended = store
                         .end_sessions_of(&user.id, EndSessions::All, by())
                         .await?;
-                    let sessions = if ended == 1 { "session" } else { "sessions" };
-                    output::line(&format!(
-                        "ended {ended} {sessions} of `{}`",
-                        Printable(&user.username)
-                    ))
+                    let sessions = output::counted(ended, "session");
+                    let name = Printable(&user.username);
+                    let text = format!("ended {sessions} of `{name}`");
+                    output::done(json, &json!({ "ended": ended }), &text)
                 }
             }
         })

@@ -69,6 +69,9 @@ pub(super) struct Add {
     /// Read the password from standard input, one line, instead of asking
     #[arg(long)]
     password_stdin: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -82,12 +85,18 @@ pub(super) struct Set {
     /// Whatever a client may ask for
     #[arg(long)]
     all_scopes: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
 pub(super) struct Name {
     /// The user's name
     name: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -97,6 +106,9 @@ pub(super) struct Passwd {
     /// Read the password from standard input, one line, instead of asking
     #[arg(long)]
     password_stdin: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -126,56 +138,49 @@ impl Managed {
         block_on(async {
             match self {
                 Self::Add(add) => add_user(&store, &settings.login, add).await,
-                Self::Set(set) => {
-                    let user = find(&store, &set.name).await?;
-                    done(
-                        store.set_user_scopes(&user.id, set.scope, by()).await?,
-                        &set.name,
-                    )?;
-                    output::line(&format!(
-                        "changed user `{}`; tokens minted from now on follow it",
-                        Printable(&set.name)
-                    ))
+                Self::Set(Set {
+                    name, scope, json, ..
+                }) => {
+                    let id = find(&store, &name).await?.id;
+                    done(store.set_user_scopes(&id, scope, by()).await?, &name)?;
+                    let name = Printable(&name);
+                    let text =
+                        format!("changed user `{name}`; tokens minted from now on follow it");
+                    say(&store, json, &id, &text).await
                 }
-                Self::Disable(Name { name }) => {
-                    let user = find(&store, &name).await?;
-                    done(store.set_disabled(&user.id, true, by()).await?, &name)?;
-                    output::line(&format!(
-                        "disabled user `{}` and ended their sessions",
-                        Printable(&name)
-                    ))
+                Self::Disable(Name { name, json }) => {
+                    let id = find(&store, &name).await?.id;
+                    done(store.set_disabled(&id, true, by()).await?, &name)?;
+                    let name = Printable(&name);
+                    let text = format!("disabled user `{name}` and ended their sessions");
+                    say(&store, json, &id, &text).await
                 }
-                Self::Enable(Name { name }) => {
-                    let user = find(&store, &name).await?;
-                    done(store.set_disabled(&user.id, false, by()).await?, &name)?;
-                    output::line(&format!("enabled user `{}`", Printable(&name)))
+                Self::Enable(Name { name, json }) => {
+                    let id = find(&store, &name).await?.id;
+                    done(store.set_disabled(&id, false, by()).await?, &name)?;
+                    let text = format!("enabled user `{}`", Printable(&name));
+                    say(&store, json, &id, &text).await
                 }
                 Self::Passwd(Passwd {
                     name,
                     password_stdin,
+                    json,
                 }) => {
-                    let user = find(&store, &name).await?;
+                    let id = find(&store, &name).await?.id;
                     let hash =
                         password::new_password_hash(&settings.login, &name, password_stdin).await?;
-                    done(
-                        store
-                            .set_password(&user.id, hash, EndSessions::All, by())
-                            .await?,
-                        &name,
-                    )?;
-                    output::line(&format!(
-                        "set a new password for `{}` and ended their sessions",
-                        Printable(&name)
-                    ))
+                    let set = store.set_password(&id, hash, EndSessions::All, by());
+                    done(set.await?, &name)?;
+                    let name = Printable(&name);
+                    let text = format!("set a new password for `{name}` and ended their sessions");
+                    say(&store, json, &id, &text).await
                 }
-                Self::Remove(Name { name }) => {
+                Self::Remove(Name { name, json }) => {
                     let user = find(&store, &name).await?;
                     done(store.remove_user(&user.id, by()).await?, &name)?;
-                    output::line(&format!(
-                        "removed user `{}` ({}) and their sessions",
-                        Printable(&name),
-                        user.id
-                    ))
+                    let (name, id) = (Printable(&name), &user.id);
+                    let text = format!("removed user `{name}` ({id}) and their sessions");
+                    output::done(json, &shown::user(&user), &text)
                 }
                 Self::List(List { json }) => list(&store, json).await,
             }
@@ -204,9 +209,22 @@ async fn add_user(
         created_at: SystemClock.now(),
     };
     match store.add_user(user, by()).await? {
-        AddUser::Added => output::line(&format!("added user `{}` ({id})", Printable(&add.name))),
+        AddUser::Added => {
+            let text = format!("added user `{}` ({id})", Printable(&add.name));
+            say(store, add.json, &id, &text).await
+        }
         AddUser::NameTaken => Err(taken(&add.name)),
     }
+}
+
+/// Says that it is done: how the user is now for programs, `text` for people.
+async fn say(store: &SqliteStore, json: bool, id: &UserId, text: &str) -> Result<(), CliError> {
+    if !json {
+        return output::line(text);
+    }
+    let user = store.user(id).await?;
+    let user = user.ok_or("done, and somebody removed the user since")?;
+    output::json(&shown::user(&user))
 }
 
 fn taken(name: &str) -> CliError {

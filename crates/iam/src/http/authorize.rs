@@ -8,7 +8,10 @@ mod browser;
 pub(super) mod end_session;
 pub(super) mod interactions;
 mod page;
+mod shown;
+mod signed_in;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -18,20 +21,25 @@ use sessionmint_oauth::authorize::{
     Asked, PageError, REQUEST_SECS, RequestRefusal, ReturnTo, error_location,
 };
 use sessionmint_oauth::form::is_media_type;
-use sessionmint_oauth::{ClientId, InteractionId};
-use sessionmint_store::{Authorization, StartAuthorization, StoreError};
+use sessionmint_oauth::{ClientId, InteractionId, Network};
+use sessionmint_store::{Authorization, MaxWaiting, StartAuthorization, StoreError};
 use tracing::field::display;
 
 pub(super) use browser::sha256;
 pub(super) use interactions::code_hash;
 
 use super::body::{self, BodyError};
+use super::client_ip::client_ip;
 use super::problem::Problem;
 use crate::App;
 use crate::random::{self, RandomError};
 
-/// Requests that wait at once. Anybody can make them, and each takes up to 7 KB on disk for ten minutes.
-const MAX_WAITING: u32 = 20_000;
+/// Requests that wait at once. Anybody can make them, and each takes up to 7 KB on disk for ten minutes. One network is left
+/// a hundred sign-ins a minute that nobody finishes; whoever has many networks only takes room from themselves.
+const MAX_WAITING: MaxWaiting = MaxWaiting {
+    in_all: 20_000,
+    of_network: 1_000,
+};
 
 /// Why a request is not handed over.
 #[derive(Debug, thiserror::Error)]
@@ -44,8 +52,8 @@ enum AuthorizeError {
     Body(#[from] BodyError),
     #[error("{1}")]
     Refused(ReturnTo, RequestRefusal),
-    #[error("too many requests wait for their users")]
-    Full,
+    #[error("too many requests of this network wait for their users")]
+    TooMany { retry_after_secs: u64 },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -61,7 +69,8 @@ struct HandedOver {
 /// The handler: carries out, logs once, answers.
 pub(super) async fn authorize(State(app): State<Arc<App>>, request: Request) -> Response {
     let mut client_id = None;
-    let result = hand_over(&app, request, &mut client_id).await;
+    let network = client_ip(&request, &app.config.trusted_proxies);
+    let result = hand_over(&app, request, network, &mut client_id).await;
     let outcome = match &result {
         Ok(_) => "handed_over",
         Err(error) => error.outcome(),
@@ -75,8 +84,11 @@ pub(super) async fn authorize(State(app): State<Arc<App>>, request: Request) -> 
         }
         Err(error) => {
             match &error {
-                AuthorizeError::Full | AuthorizeError::Store(_) | AuthorizeError::Random(_) => {
+                AuthorizeError::Store(_) | AuthorizeError::Random(_) => {
                     tracing::error!(outcome, client_id, cause = %error, "authorization");
+                }
+                AuthorizeError::TooMany { .. } => {
+                    tracing::warn!(outcome, client_id, cause = %error, %network, "authorization");
                 }
                 _ => tracing::info!(outcome, client_id, cause = %error, "authorization"),
             }
@@ -88,6 +100,7 @@ pub(super) async fn authorize(State(app): State<Arc<App>>, request: Request) -> 
 async fn hand_over(
     app: &App,
     request: Request,
+    network: IpAddr,
     client_id: &mut Option<ClientId>,
 ) -> Result<HandedOver, AuthorizeError> {
     let (parts, body) = request.into_parts();
@@ -113,7 +126,9 @@ async fn hand_over(
     *client_id = Some(id);
     let return_to = asked.return_to(&client)?;
     let request = asked
-        .request(&client, return_to.clone())
+        .request(&client, return_to.clone(), |hint| {
+            app.keys.verify_hint(hint, &app.config.issuer)
+        })
         .map_err(|refusal| AuthorizeError::Refused(return_to, refusal))?;
     let Some(pages) = &app.config.authorize else {
         return Err(PageError::ClientUnknown.into());
@@ -130,14 +145,16 @@ async fn hand_over(
     let id = interactions::hash(&interaction);
     match app
         .store
-        .start_authorization(id, authorization, MAX_WAITING)
+        .start_authorization(id, authorization, Network::of(network), MAX_WAITING)
         .await?
     {
         StartAuthorization::Started => Ok(HandedOver {
             location: format!("{}?id={}", pages.interaction_url, interaction.expose()),
             cookie: browser::cookie(&browser),
         }),
-        StartAuthorization::Full => Err(AuthorizeError::Full),
+        StartAuthorization::TooMany { until } => Err(AuthorizeError::TooMany {
+            retry_after_secs: until.secs_since(now).max(1),
+        }),
     }
 }
 
@@ -169,7 +186,8 @@ impl AuthorizeError {
         match self {
             Self::Page(_) | Self::UnsupportedMediaType | Self::Body(_) => "refused_to_user",
             Self::Refused(_, refusal) => refusal.code().as_str(),
-            Self::Full | Self::Store(_) | Self::Random(_) => "unavailable",
+            Self::TooMany { .. } => "too_many",
+            Self::Store(_) | Self::Random(_) => "unavailable",
         }
     }
 
@@ -184,7 +202,8 @@ impl AuthorizeError {
                 let location = error_location(&return_to, refusal, &app.config.issuer);
                 see_other(&location, None)
             }
-            Self::Full | Self::Store(_) | Self::Random(_) => page::unavailable(),
+            Self::TooMany { retry_after_secs } => page::too_many(retry_after_secs),
+            Self::Store(_) | Self::Random(_) => page::unavailable(),
         }
     }
 }

@@ -223,8 +223,10 @@ fn code_flow(app: &Arc<App>, pages: &AuthorizeConfig, routes: Routes) -> Routes 
             &path("/interactions/logout"),
             browser_endpoint(
                 app,
-                post(end_session::confirm).layer(CookieManagerLayer::new()),
-                page("POST"),
+                get(end_session::show)
+                    .post(end_session::confirm)
+                    .layer(CookieManagerLayer::new()),
+                page("GET, POST"),
             ),
         )
 }

@@ -20,8 +20,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use sessionmint_oauth::id_token::IdTokenClaims;
+use sessionmint_oauth::id_token_hint::IdTokenHint;
 use sessionmint_oauth::jwt::{ExpectedClaims, TokenRefusal};
-use sessionmint_oauth::{AccessTokenClaims, KeyPolicy, KeyState, KeyTimes, Timestamp, TooSoon};
+use sessionmint_oauth::{
+    AccessTokenClaims, Issuer, KeyPolicy, KeyState, KeyTimes, Timestamp, TooSoon,
+};
 use sessionmint_store::{AddKey, By, SigningKeyRow, Store, StoreError};
 use zeroize::Zeroize as _;
 
@@ -273,6 +276,14 @@ impl SigningKeys {
         now: Timestamp,
     ) -> Result<AccessTokenClaims, TokenRefusal> {
         self.ring.load().verify(token, expected, now)
+    }
+
+    /// What an ID token says that a client gives back, if a key signed it that is still there.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn verify_hint(&self, token: &str, issuer: &Issuer) -> Result<IdTokenHint, TokenRefusal> {
+        self.ring.load().verify_hint(token, issuer)
     }
 
     /// How many keys are published.

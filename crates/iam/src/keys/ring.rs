@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use sessionmint_oauth::id_token::IdTokenClaims;
+use sessionmint_oauth::id_token_hint::{IdTokenHint, UnverifiedHint};
 use sessionmint_oauth::jwt::{ExpectedClaims, SignedToken, TokenRefusal, UnverifiedToken};
 use sessionmint_oauth::key_rotation::active;
-use sessionmint_oauth::{AccessTokenClaims, KeyTimes, Timestamp};
+use sessionmint_oauth::{AccessTokenClaims, Issuer, KeyTimes, Timestamp};
 
 use super::{Jwks, SigningError, SigningKey};
 
@@ -86,6 +87,17 @@ impl KeyRing {
         now: Timestamp,
     ) -> Result<AccessTokenClaims, TokenRefusal> {
         self.signed(token)?.check(expected, now)
+    }
+
+    pub(super) fn verify_hint(
+        &self,
+        token: &str,
+        issuer: &Issuer,
+    ) -> Result<IdTokenHint, TokenRefusal> {
+        let token = UnverifiedHint::parse(token)?;
+        let key = self.get(token.kid()).ok_or(TokenRefusal::UnknownKey)?;
+        let check = |message: &[u8], signature: &[u8]| key.verifies(message, signature);
+        token.verify_with(key.algorithm(), check)?.check(issuer)
     }
 
     fn signed(&self, token: &str) -> Result<SignedToken, TokenRefusal> {

@@ -12,11 +12,11 @@
 //! charged is given back for attempts that did not fail. State is in memory and bounded, and holds no names.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest;
-use sessionmint_oauth::Timestamp;
+use sessionmint_oauth::{Network, Timestamp};
 
 use crate::config::ThrottleConfig;
 
@@ -27,34 +27,6 @@ const MAX_BUCKETS: usize = 100_000;
 /// Failures of an IPv6 /48 in failures of one of its networks. As many as a company or a campus with all its networks
 /// needs, far fewer than it has networks.
 const SITE_FACTOR: u32 = 10;
-
-/// The part of an address that one subscriber holds: an IPv4 address, or an IPv6 /64, since whoever has a /64 can use
-/// a new address for each attempt.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Network(IpAddr);
-
-impl Network {
-    pub(crate) fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(v4) => IpAddr::V4(v4),
-            IpAddr::V6(v6) => first_bits(v6, 64),
-        })
-    }
-
-    /// The /48 around an IPv6 network.
-    pub(crate) fn site(self) -> Option<Self> {
-        match self.0 {
-            IpAddr::V4(_) => None,
-            IpAddr::V6(v6) => Some(Self(first_bits(v6, 48))),
-        }
-    }
-}
-
-fn first_bits(address: Ipv6Addr, bits: u32) -> IpAddr {
-    IpAddr::V6(Ipv6Addr::from_bits(
-        address.to_bits() & !(u128::MAX >> bits),
-    ))
-}
 
 /// A name of any length in 16 bytes, not readable from a memory dump.
 type Account = [u8; 16];

@@ -19,8 +19,10 @@
 )]
 
 mod documented;
+mod logs;
 mod outage;
 mod random;
+mod secrets;
 
 use std::sync::Arc;
 
@@ -44,9 +46,12 @@ use sessionmint_store::{
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+pub use logs::{CapturedLogs, capture_logs};
 pub use outage::StoreWithOutages;
 pub use random::SeededRandom;
+pub use secrets::Secrets;
 
+use self::logs::LogSince;
 use crate::config::{Config, HashingConfig};
 use crate::login::{Authenticator, Hasher, PasswordAuthenticator};
 use crate::{App, Clock as _, ManualClock};
@@ -60,7 +65,8 @@ pub const ORIGIN: &str = "https://ui.example.com";
 /// What the clock shows at the start: 2026-01-01 00:00 UTC.
 pub const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
-/// A service on a database of its own, with one client: `web` at [`ORIGIN`].
+/// A service on a database of its own, with one client: `web` at [`ORIGIN`]. When it is dropped, no secret that passed through
+/// it may be in its database or in what was logged meanwhile.
 pub struct TestService {
     /// The shared state.
     pub app: Arc<App>,
@@ -72,8 +78,24 @@ pub struct TestService {
     pub store: Arc<StoreWithOutages<SqliteStore>>,
     router: Router,
     document: serde_json::Value,
+    kept: Kept,
+}
+
+/// What a service leaves behind, and the secrets that must not be in it.
+struct Kept {
+    secrets: Secrets,
+    log: LogSince,
     // Removed when the service is dropped.
     folder: TempDir,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let found = self.secrets.found(self.folder.path(), "", self.log.bytes());
+            assert!(found.is_empty(), "secrets were kept: {found:?}");
+        }
+    }
 }
 
 /// An answer that was read whole.
@@ -98,8 +120,12 @@ impl TestService {
         change: impl FnOnce(&mut Config),
         authenticator: Option<Arc<dyn Authenticator>>,
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("iam.db");
+        let kept = Kept {
+            secrets: Secrets::default(),
+            log: LogSince::now(),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let file = kept.folder.path().join("iam.db");
         let mut config = Config::new(
             ISSUER.parse().unwrap(),
             crate::config::Database::Sqlite(file.clone()),
@@ -112,7 +138,7 @@ impl TestService {
             .await
             .unwrap();
         let clock = Arc::new(ManualClock::new(START));
-        let random = Arc::new(SeededRandom::new(7));
+        let random = Arc::new(SeededRandom::of_this_test());
         let authenticator = authenticator.unwrap_or_else(|| {
             let shared: Arc<dyn Store> = store.clone();
             Arc::new(
@@ -135,7 +161,7 @@ impl TestService {
             store,
             router,
             document,
-            folder,
+            kept,
         }
     }
 
@@ -160,6 +186,7 @@ impl TestService {
         let now = self.clock.now();
         let id = GrantId::from_random(crate::random::bytes(&*self.random).unwrap());
         let token = crate::renewal::first(&self.app, &id).unwrap();
+        self.secrets().add("refresh token", token.as_str());
         let absolute_end = now.plus_secs(client.refresh.absolute_secs);
         let grant = NewGrant {
             id,
@@ -180,6 +207,7 @@ impl TestService {
 
     /// Gives a client one more secret.
     pub async fn add_secret(&self, client: &ClientId, secret: &str) -> SecretId {
+        self.secrets().add("client secret", secret);
         let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, secret.as_bytes());
         let stored = ClientSecret {
             id: SecretId::from_random(crate::random::bytes(&*self.random).unwrap()),
@@ -227,7 +255,12 @@ impl TestService {
 
     /// Where the database is.
     pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+        self.kept.folder.path()
+    }
+
+    /// What is searched for at the end; for secrets that pass through nothing of this.
+    pub fn secrets(&self) -> &Secrets {
+        &self.kept.secrets
     }
 
     /// Adds a user who may be granted everything.
@@ -242,6 +275,7 @@ impl TestService {
         password: &str,
         scopes: Option<Scope>,
     ) -> UserId {
+        self.secrets().add("password", password);
         let hasher = Hasher::new(&cheap_hashes(), self.random.clone()).unwrap();
         let id = UserId::from_random(crate::random::bytes(&*self.random).unwrap());
         let user = NewUser {
@@ -264,6 +298,11 @@ impl TestService {
 
     async fn send_to(&self, router: Router, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let address = parts.uri.to_string();
+        self.secrets().sent(&address, fields(&parts.headers), &body);
+        let request = Request::from_parts(parts, Body::from(body));
         let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let answer = Answer {
@@ -271,6 +310,8 @@ impl TestService {
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes(),
         };
+        self.secrets()
+            .received(fields(&answer.headers), &answer.body);
         documented::check(&self.document, &method, &path, &answer);
         answer
     }
@@ -300,6 +341,12 @@ impl TestService {
             .await;
         minted.access_token()
     }
+}
+
+fn fields(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[u8])> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
 }
 
 impl Answer {

@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use sessionmint_oauth::{
-    BrowserClient, ClientId, CodeHash, GrantId, InteractionHash, OAuthClient, Scope, SecretId,
-    SessionId, SessionKeyHash, Timestamp, UserId,
+    BrowserClient, ClientId, CodeHash, GrantId, InteractionHash, Network, OAuthClient, Scope,
+    SecretId, SessionId, SessionKeyHash, Timestamp, UserId,
 };
 use sessionmint_store::{
     AddClient, AddKey, AddOAuthClient, AddSecret, AddUser, Audit, AuditCursor, AuditFilter,
     AuditReason, AuditRecord, Authorization, Authorizations, By, Change, ChangePassword,
     ChangeUser, ClientSecret, Clients, Code, CompleteAuthorization, EndSessions, Ending, Grant,
-    Grants, GrantsOf, Keys, Mark, MarkHash, Marks, NewGrant, NewSession, NewUser, OAuthClients,
-    Purpose, RedeemCode, RefreshKeyRow, Refusal, ReplaceClient, ReplaceOAuthClient, ResealedKey,
-    ResealedRefreshKey, RotateGrant, Session, Sessions, SigningKeyRow, StartAuthorization,
-    StartGrant, StartSession, Store, StoreError, StoredConsent, Successor, User, Users,
-    WithdrawConsent,
+    Grants, GrantsOf, Keys, Mark, MarkHash, Marks, MaxWaiting, NewGrant, NewSession, NewUser,
+    OAuthClients, Purpose, RedeemCode, RefreshKeyRow, Refusal, ReplaceClient, ReplaceOAuthClient,
+    ResealedKey, ResealedRefreshKey, RotateGrant, Session, Sessions, SigningKeyRow,
+    StartAuthorization, StartGrant, StartSession, Store, StoreError, StoredConsent, Successor,
+    User, Users, WithdrawConsent,
 };
 
 /// Passes everything on to another store until [`StoreWithOutages::set_down`] or [`StoreWithOutages::set_down_after`].
@@ -478,10 +478,11 @@ impl<S: Store> Authorizations for StoreWithOutages<S> {
         &self,
         id: InteractionHash,
         authorization: Authorization,
-        max_waiting: u32,
+        network: Network,
+        max: MaxWaiting,
     ) -> Result<StartAuthorization, StoreError> {
         self.inner()?
-            .start_authorization(id, authorization, max_waiting)
+            .start_authorization(id, authorization, network, max)
             .await
     }
 

@@ -1,5 +1,7 @@
 //! Random bytes that repeat from run to run, and that can run dry.
 
+use std::cell::Cell;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -22,6 +24,17 @@ impl SeededRandom {
             block: AtomicU64::new(0),
             dry: AtomicBool::new(false),
         }
+    }
+
+    /// A stream of this test's own: what is a secret in one is no name in another that logs at the same time.
+    pub fn of_this_test() -> Self {
+        thread_local! {
+            static BEFORE: Cell<u64> = const { Cell::new(0) };
+        }
+        let before = BEFORE.replace(BEFORE.get() + 1);
+        let mut hasher = DefaultHasher::new();
+        (std::thread::current().name(), before).hash(&mut hasher);
+        Self::new(hasher.finish())
     }
 
     /// Whether to fail from now on.

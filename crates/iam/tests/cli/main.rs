@@ -12,6 +12,7 @@ mod consent;
 mod encryption_key;
 mod general;
 mod grant;
+mod json;
 mod keys;
 #[path = "../ops_support/mod.rs"]
 mod ops_support;

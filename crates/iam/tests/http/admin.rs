@@ -9,10 +9,9 @@ use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
 use http_body_util::BodyExt as _;
 use sessionmint_iam::admin::{self, Status};
-use sessionmint_iam::testing::{ORIGIN, TestService, mint_request};
+use sessionmint_iam::testing::{ORIGIN, TestService, capture_logs, mint_request};
 use tower::ServiceExt as _;
 
-use crate::logs::capture_logs;
 use crate::support::{PASSWORD, logout_request, signed_in};
 
 /// Status and text of an admin answer to this peer.

@@ -130,7 +130,7 @@ async fn c151_a_refused_sign_in_is_recorded_without_what_was_typed() {
     let (service, ada, _) = signed_in().await;
     let refused = async {
         for name in ["ada", "my other password", "ada"] {
-            let answer = service.try_sign_in(name, "wrong password").await;
+            let answer = service.try_sign_in(name, "not her password").await;
             assert_eq!(answer.status, 401);
         }
     };
@@ -179,7 +179,7 @@ async fn c151_throttled_sign_ins_are_recorded_and_a_flood_costs_one_write() {
     service.add_user("ada", PASSWORD).await;
     let flood = async {
         for _ in 0..300 {
-            service.try_sign_in("ada", "wrong password").await;
+            service.try_sign_in("ada", "not her password").await;
         }
     };
     let left = left_by(&service, flood).await;
@@ -373,7 +373,7 @@ async fn c151_what_the_service_does_by_itself_is_recorded_as_its_own() {
 #[tokio::test]
 async fn c151_a_failed_sign_in_of_a_user_who_is_gone_is_still_counted() {
     let (service, ada, _) = signed_in().await;
-    service.try_sign_in("ada", "wrong password").await;
+    service.try_sign_in("ada", "not her password").await;
     let by = sessionmint_store::By::operator("root", START);
     service.app.store.remove_user(&ada, by).await.unwrap();
     let newest = records(&service).await.pop().unwrap();

@@ -3,12 +3,11 @@
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request, header};
 use sessionmint_iam::testing::{
-    ORIGIN, RESOURCE, START, mint_request, sign_in_request, web_client,
+    ORIGIN, RESOURCE, START, capture_logs, mint_request, sign_in_request, web_client,
 };
 use sessionmint_oauth::BrowserClient;
 use sessionmint_store::{By, ReplaceClient};
 
-use crate::logs::capture_logs;
 use crate::support::{PASSWORD, assert_denied, assert_minted, logout_request, signed_in};
 
 const REFUSED: [&str; 20] = [

@@ -115,7 +115,7 @@ async fn c032_every_route_and_error_has_the_headers() {
         ("list", bearer(Method::GET, "/iam/sessions", &token)),
         ("forged", bearer(Method::GET, "/iam/userinfo", "a.b.c")),
         ("sign-in", sign_in_request("ada", PASSWORD)),
-        ("wrong", sign_in_request("ada", "wrong password")),
+        ("wrong", sign_in_request("ada", "not her password")),
         ("sign-out", logout_request(&cookie)),
     ] {
         assert_safe(&service.send(request).await, what);

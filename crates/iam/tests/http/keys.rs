@@ -334,7 +334,7 @@ async fn c076_another_encryption_key_changes_no_signing_key() {
 
 #[tokio::test]
 async fn c074_the_log_names_the_file_of_a_new_encryption_key_and_holds_no_key() {
-    let logs = super::logs::capture_logs();
+    let logs = sessionmint_iam::testing::capture_logs();
     let service = TestService::start().await;
     let store = &*service.app.store;
     service

@@ -89,12 +89,12 @@ async fn c146_unknown_wrong_and_disabled_look_the_same() {
         .set_disabled(&eve, true, By::service(START))
         .await
         .unwrap();
-    let wrong = service.try_sign_in("ada", "wrong password").await;
+    let wrong = service.try_sign_in("ada", "not her password").await;
     assert_problem(&wrong, 401, "invalid_credentials");
     for (username, password) in [
         ("nobody", PASSWORD),
         ("eve", PASSWORD),
-        ("eve", "wrong password"),
+        ("eve", "not her password"),
         ("ADA", PASSWORD),
         ("ada ", PASSWORD),
         ("", ""),
@@ -302,7 +302,7 @@ async fn c147_attempts_are_counted_where_they_come_from() {
 #[tokio::test]
 async fn a_failed_sign_in_leaves_the_session_at_hand_alone() {
     let (service, _, cookie) = signed_in().await;
-    let mut request = sign_in_request("ada", "wrong password");
+    let mut request = sign_in_request("ada", "not her password");
     let field = format!("{}={cookie}", sessionmint_oauth::cookie::SESSION_COOKIE);
     request
         .headers_mut()

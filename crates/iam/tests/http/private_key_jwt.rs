@@ -149,6 +149,7 @@ async fn c108_what_another_key_signed_proves_nothing() {
     assert_minted(&ask(&service, &key.jwt(&claims("1"))).await);
 }
 
+/// fapi2-security-profile-final-ensure-client-assertion-with-wrong-aud-fails
 #[tokio::test]
 async fn c108_the_audience_is_the_issuer_whatever_the_request_calls_the_service() {
     let key = eddsa();
@@ -177,6 +178,7 @@ async fn c108_the_audience_is_the_issuer_whatever_the_request_calls_the_service(
     }
 }
 
+/// fapi2-security-profile-final-ensure-client-assertion-with-exp-is-5-minutes-in-past-fails
 #[tokio::test]
 async fn c108_an_assertion_is_over_after_a_minute() {
     let key = eddsa();

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use http::{Method, StatusCode};
-use sessionmint_iam::testing::{Answer, ISSUER, TestService, mint_request};
+use sessionmint_iam::testing::{Answer, ISSUER, TestService, capture_logs, mint_request};
 use sessionmint_iam::{App, Clock as _, ManualClock};
 use sessionmint_store::{By, SqliteStore};
 use tower::ServiceExt as _;
 
 use super::support::{PASSWORD, assert_login_required, assert_minted, bearer, logout_request};
-use crate::logs::capture_logs;
 
 /// An instance beside a service, with a clock of its own.
 struct Other {

@@ -9,19 +9,23 @@ pub(crate) mod service;
 use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use sessionmint_iam::testing::Secrets;
 use sessionmint_oauth::{Timestamp, UserId};
 use sessionmint_store::{AddUser, By, NewUser, SqliteStore, Users};
 use tempfile::TempDir;
 
 /// How long to wait for something that is sure to come.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Those that passed through any service of these tests. What a service leaves behind is searched for them when it ends.
+static SECRETS: LazyLock<Secrets> = LazyLock::new(Secrets::default);
 
 /// A store, and the folder that it is in.
 pub(crate) fn temp_store() -> (Arc<SqliteStore>, TempDir) {
@@ -96,7 +100,17 @@ pub(crate) fn run(folder: &Path, args: &[&str], input: &str) -> Said {
         .unwrap();
     // A command that fails early does not read its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap().into()
+    let said: Said = child.wait_with_output().unwrap().into();
+    if args.contains(&"--password-stdin") {
+        SECRETS.add("password", input.trim_end());
+    }
+    SECRETS.received([], said.out.as_bytes());
+    for word in said.out.split_whitespace() {
+        if word.starts_with("sms_") {
+            SECRETS.add("client secret", word);
+        }
+    }
+    said
 }
 
 /// Runs a command that must succeed; gives what it printed.
@@ -174,6 +188,8 @@ impl Lines {
 /// A running service.
 pub(crate) struct Server {
     child: Child,
+    folder: PathBuf,
+    searched: bool,
     log: Arc<Lines>,
     said: Arc<Lines>,
     pub(crate) log_so_far: String,
@@ -205,8 +221,11 @@ impl Server {
             .unwrap()
             .split(|c: char| !(c.is_ascii_digit() || ".:".contains(c)));
         let address = address.into_iter().next().unwrap().parse().unwrap();
+        let folder = command.get_current_dir().unwrap().to_owned();
         Self {
             child,
+            folder,
+            searched: false,
             log,
             said,
             log_so_far,
@@ -227,11 +246,21 @@ impl Server {
         assert!(status.success());
     }
 
-    /// Waits for the end of the process and reads all that it said.
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.wait();
+    }
+
+    /// Waits for the end of the process, reads all that it said, and searches what it left behind for secrets.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let status = self.child.wait().unwrap();
         self.log.rest(&mut self.log_so_far);
         self.said.rest(&mut self.said_so_far);
+        self.searched = true;
+        let log = self.log_so_far.clone().into_bytes();
+        let found = SECRETS.found(&self.folder, ".db", log);
+        assert!(found.is_empty(), "secrets were kept: {found:?}");
         status
     }
 
@@ -292,15 +321,27 @@ pub(crate) fn send(
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    let fields = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()));
+    SECRETS.sent(path, fields, body.as_bytes());
     stream.write_all(head.as_bytes())?;
-    Answer::try_read(stream)
+    let answer = Answer::try_read(stream)?;
+    let fields = answer.head.lines().filter_map(|line| line.split_once(": "));
+    let fields = fields.map(|(name, value)| (name, value.as_bytes()));
+    SECRETS.received(fields, answer.body.as_bytes());
+    Ok(answer)
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // A test that failed leaves it running.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if thread::panicking() {
+            // A test that failed leaves it running.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        } else if !self.searched {
+            self.kill();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::AuthorizationRequest;
 use crate::error::ErrorCode;
-use crate::{ClientId, Timestamp};
+use crate::{OAuthClient, Timestamp};
 
 /// Seconds that a code is good for.
 pub const MAX_CODE_SECS: u64 = 60;
@@ -21,8 +21,8 @@ pub struct IssuedCode<'a> {
 /// What a token request says.
 #[derive(Clone, Copy, Debug)]
 pub struct Presented<'a> {
-    /// The client, which proved who it is if it can.
-    pub client_id: &'a ClientId,
+    /// The client as it is registered now, which proved who it is if it can.
+    pub client: &'a OAuthClient,
     /// `redirect_uri`.
     pub redirect_uri: Option<&'a str>,
     /// The SHA-256 of `code_verifier`, if there is one in the form of one.
@@ -49,6 +49,9 @@ pub enum CodeRefusal {
     /// It was redeemed before.
     #[error("the code was redeemed before")]
     Replayed,
+    /// The client's registration changed since, so that it could not make the request any more.
+    #[error("the client may not make this authorization request any more")]
+    Changed,
     /// `resource` is none that the user granted.
     #[error("this resource was not asked for in the authorization request")]
     Resource,
@@ -59,9 +62,12 @@ impl CodeRefusal {
     pub fn code(self) -> ErrorCode {
         match self {
             Self::Resource => ErrorCode::InvalidTarget,
-            Self::Unknown | Self::RedirectUri | Self::Verifier | Self::Expired | Self::Replayed => {
-                ErrorCode::InvalidGrant
-            }
+            Self::Unknown
+            | Self::RedirectUri
+            | Self::Verifier
+            | Self::Expired
+            | Self::Replayed
+            | Self::Changed => ErrorCode::InvalidGrant,
         }
     }
 }
@@ -91,7 +97,7 @@ pub fn redeem(
     };
     let request = issued.request;
     let answers = |hash: &[u8; 32]| request.challenge.is_answered_by(hash);
-    let refusal = if request.client_id != *presented.client_id {
+    let refusal = if request.client_id != presented.client.client_id {
         CodeRefusal::Unknown
     } else if presented.redirect_uri != Some(request.redirect_uri.as_str()) {
         CodeRefusal::RedirectUri
@@ -101,6 +107,8 @@ pub fn redeem(
         return RedeemDecision::Revoke;
     } else if now >= issued.expires_at {
         CodeRefusal::Expired
+    } else if !request.is_allowed(presented.client) {
+        CodeRefusal::Changed
     } else {
         let audience = request.resources.iter().find(|granted| {
             presented

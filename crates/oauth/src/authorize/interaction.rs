@@ -2,11 +2,13 @@
 
 use super::{AuthorizationRequest, OFFLINE_ACCESS, OPENID, PROFILE, RequestRefusal};
 use crate::lifetime::{SessionPolicy, SessionTimes};
-use crate::{OAuthClient, Scope, Timestamp};
+use crate::{OAuthClient, Scope, Timestamp, UserId};
 
 /// The session in the user's browser.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedIn<'a> {
+    /// Whose it is.
+    pub user: &'a UserId,
     /// Whether it is over.
     pub times: SessionTimes,
     /// When the user proved who they are.
@@ -39,6 +41,9 @@ pub enum Interaction {
 
 /// Decides at `now` for a request that came at `requested_at`.
 ///
+/// Where the client named a user by an ID token hint, a session of anybody else is none: the user signs in as the one who is
+/// meant, or goes back with an error (OpenID Connect Core §3.1.2.1).
+///
 /// A sign-in counts as recent when it was made for this request, however long the user then reads the consent. Where anybody
 /// can pose as the client, who has no secret and listens on the user's machine, the user is asked each time, whatever they
 /// said before and whoever made the client (RFC 8252 §8.6).
@@ -59,6 +64,7 @@ pub fn decide_interaction(
     };
     let live = session
         .filter(|session| session.times.remaining_secs(policy, now).is_some())
+        .filter(|session| is_meant(request, session.user))
         .filter(recent);
     let Some(session) = live else {
         return if none {
@@ -82,6 +88,11 @@ pub fn decide_interaction(
         (false, true) => Interaction::Error(RequestRefusal::ConsentRequired),
         (false, false) => Interaction::Consent(scope),
     }
+}
+
+/// Whether the client's ID token hint, if there is one, names this user.
+pub fn is_meant(request: &AuthorizationRequest, user: &UserId) -> bool {
+    request.user.as_ref().is_none_or(|meant| meant == user)
 }
 
 /// Whether nobody else can pose as the client, so that what the user agrees to can be remembered.

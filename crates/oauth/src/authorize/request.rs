@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::OFFLINE_ACCESS;
-use crate::error::ErrorCode;
+use super::{OFFLINE_ACCESS, RequestRefusal};
+use crate::id_token_hint::IdTokenHint;
+use crate::jwt::TokenRefusal;
 use crate::pkce::{self, CodeChallenge};
-use crate::{ClientId, GrantType, OAuthClient, Scope, redirect_uri};
+use crate::{ClientId, GrantType, OAuthClient, Scope, UserId, redirect_uri};
 
 /// Most parameters that a request may have; OpenID Connect defines about twenty.
 const MAX_PARAMETERS: usize = 64;
@@ -49,98 +50,6 @@ pub enum PageError {
     /// `client_id` or `redirect_uri` is there twice.
     #[error("client_id or redirect_uri is included more than once")]
     Repeated,
-}
-
-/// A fault that the client is told at its redirect URI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RequestRefusal {
-    /// A parameter occurs twice.
-    #[error("a parameter is included more than once")]
-    Repeated,
-    /// The client is not registered for the code flow.
-    #[error("the client may not use this grant")]
-    Grant,
-    /// `response_type` is missing.
-    #[error("response_type is missing")]
-    ResponseTypeMissing,
-    /// `response_type` is not `code`.
-    #[error("response_type is code")]
-    ResponseType,
-    /// `response_mode` is not `query`.
-    #[error("response_mode is query")]
-    ResponseMode,
-    /// The request is in an object (RFC 9101), which is not supported.
-    #[error("request objects are not supported")]
-    RequestObject,
-    /// The request is at an address (RFC 9101), which is not supported.
-    #[error("request_uri is not supported")]
-    RequestUri,
-    /// The client wants to register along the way, which is not supported.
-    #[error("registration is not supported")]
-    Registration,
-    /// There is no challenge.
-    #[error("code_challenge is missing: PKCE is required")]
-    ChallengeMissing,
-    /// The challenge is malformed.
-    #[error("code_challenge is the base64url of a SHA-256, 43 characters")]
-    Challenge,
-    /// The method is not `S256`; absent is `plain`.
-    #[error("code_challenge_method is S256")]
-    ChallengeMethod,
-    /// `state` or `nonce` is too long to keep, or not text.
-    #[error("state and nonce are text of at most {MAX_ECHOED_BYTES} bytes")]
-    Echoed,
-    /// `scope` is malformed.
-    #[error("scope is words of printable ASCII separated by single spaces")]
-    MalformedScope,
-    /// `scope` has a word that the client may not ask for.
-    #[error("the client may not ask for this scope")]
-    ScopeBeyondClient,
-    /// `resource` is none of the client's.
-    #[error("the client may not ask for this resource")]
-    ResourceBeyondClient,
-    /// `prompt` has an unknown word, or `none` among others.
-    #[error("prompt is none, or one or both of login and consent")]
-    Prompt,
-    /// `max_age` is no number of seconds.
-    #[error("max_age is a number of whole seconds")]
-    MaxAge,
-    /// `prompt=none`, but the user would have to sign in.
-    #[error("the user is not signed in, or not recently enough")]
-    LoginRequired,
-    /// `prompt=none`, but the user would have to agree.
-    #[error("the user has to agree first")]
-    ConsentRequired,
-    /// The user does not agree.
-    #[error("the user does not agree")]
-    Denied,
-}
-
-impl RequestRefusal {
-    /// The `error` parameter of the response.
-    pub fn code(self) -> ErrorCode {
-        match self {
-            Self::Repeated
-            | Self::ResponseTypeMissing
-            | Self::ResponseMode
-            | Self::ChallengeMissing
-            | Self::Challenge
-            | Self::ChallengeMethod
-            | Self::Echoed
-            | Self::Prompt
-            | Self::MaxAge => ErrorCode::InvalidRequest,
-            Self::Grant => ErrorCode::UnauthorizedClient,
-            Self::ResponseType => ErrorCode::UnsupportedResponseType,
-            Self::RequestObject => ErrorCode::RequestNotSupported,
-            Self::RequestUri => ErrorCode::RequestUriNotSupported,
-            Self::Registration => ErrorCode::RegistrationNotSupported,
-            Self::MalformedScope | Self::ScopeBeyondClient => ErrorCode::InvalidScope,
-            Self::ResourceBeyondClient => ErrorCode::InvalidTarget,
-            Self::LoginRequired => ErrorCode::LoginRequired,
-            Self::ConsentRequired => ErrorCode::ConsentRequired,
-            Self::Denied => ErrorCode::AccessDenied,
-        }
-    }
 }
 
 /// What the user is to be shown (OpenID Connect Core §3.1.2.1).
@@ -191,6 +100,9 @@ pub struct AuthorizationRequest {
     /// Whom the client expects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
+    /// Whom the client's ID token hint names: the answer is about nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
 }
 
 impl<'a> Asked<'a> {
@@ -259,7 +171,8 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The request, held against the client. Parameters that are not known are ignored.
+    /// The request, held against the client. Parameters that are not known are ignored; `verify` is given an ID token hint
+    /// and checks that this service signed it.
     ///
     /// # Errors
     /// What the client is told.
@@ -267,6 +180,7 @@ impl<'a> Asked<'a> {
         &self,
         client: &OAuthClient,
         return_to: ReturnTo,
+        verify: impl FnOnce(&str) -> Result<IdTokenHint, TokenRefusal>,
     ) -> Result<AuthorizationRequest, RequestRefusal> {
         use RequestRefusal as Refusal;
         if !self.repeated.is_empty() {
@@ -314,7 +228,22 @@ impl<'a> Asked<'a> {
                 .get("login_hint")
                 .filter(|hint| hint.len() <= MAX_HINT_BYTES)
                 .map(str::to_owned),
+            user: self.user(client, verify)?,
         })
+    }
+
+    /// OpenID Connect Core §3.1.2.1. One that cannot be checked is refused, since to ignore it could answer about somebody
+    /// else than the client means.
+    fn user(
+        &self,
+        client: &OAuthClient,
+        verify: impl FnOnce(&str) -> Result<IdTokenHint, TokenRefusal>,
+    ) -> Result<Option<UserId>, RequestRefusal> {
+        let Some(token) = self.get("id_token_hint") else {
+            return Ok(None);
+        };
+        let hint = verify(token).and_then(|hint| hint.of(&client.client_id));
+        Ok(Some(hint.map_err(RequestRefusal::Hint)?.user))
     }
 
     fn challenge(&self) -> Result<CodeChallenge, RequestRefusal> {

@@ -1,10 +1,11 @@
 //! From a request to its code, and what users agreed to.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use sessionmint_oauth::authorize::{AuthorizationRequest, Prompt};
 use sessionmint_oauth::{
-    BrowserHash, CodeHash, GrantId, InteractionHash, Scope, SessionId, Timestamp, UserId,
+    BrowserHash, CodeHash, GrantId, InteractionHash, Network, Scope, SessionId, Timestamp, UserId,
 };
 use tokio::task::JoinSet;
 
@@ -12,9 +13,18 @@ use super::Instances;
 use super::fixtures::*;
 use crate::{
     Actor, AddOAuthClient, AuditFilter, AuditKind, AuditReason, Authorization, By, Code,
-    CompleteAuthorization, Ending, GrantsOf, NewCode, NewConsent, NewGrant, RedeemCode,
+    CompleteAuthorization, Ending, GrantsOf, MaxWaiting, NewCode, NewConsent, NewGrant, RedeemCode,
     StartAuthorization, Store, StoredConsent, WithdrawConsent,
 };
+
+const ROOM: MaxWaiting = MaxWaiting {
+    in_all: 100,
+    of_network: 100,
+};
+
+fn network(number: u32) -> Network {
+    Network::of(IpAddr::V4(Ipv4Addr::from_bits(number << 8)))
+}
 
 fn interaction(number: u32) -> InteractionHash {
     InteractionHash(bytes(number))
@@ -38,6 +48,7 @@ fn request(client: &str) -> AuthorizationRequest {
         prompt: Prompt::default(),
         max_age: Some(60),
         login_hint: None,
+        user: None,
     }
 }
 
@@ -101,7 +112,7 @@ async fn asked(on: &Instances) -> UserId {
 
 async fn wait(store: &dyn Store, number: u32) {
     let started = store
-        .start_authorization(interaction(number), authorization("app"), 100)
+        .start_authorization(interaction(number), authorization("app"), network(1), ROOM)
         .await;
     assert_eq!(started, Ok(StartAuthorization::Started));
 }
@@ -187,35 +198,92 @@ pub(super) async fn a_request_that_is_over_is_completed_by_nobody(on: &Instances
     assert!(on.one.code(&code_hash(1)).await.unwrap().is_none());
 }
 
-pub(super) async fn so_many_requests_wait_and_no_more(on: &Instances) {
-    asked(on).await;
-    let start = |number, created_at: Timestamp| {
-        let authorization = Authorization {
-            created_at,
-            expires_at: created_at.plus_secs(600),
-            ..authorization("app")
-        };
-        on.one
-            .start_authorization(interaction(number), authorization, 2)
+async fn start_from(
+    on: &Instances,
+    number: u32,
+    from: Network,
+    created_at: Timestamp,
+    max: MaxWaiting,
+) -> StartAuthorization {
+    let authorization = Authorization {
+        created_at,
+        expires_at: created_at.plus_secs(600),
+        ..authorization("app")
     };
-    assert_eq!(start(2, NOW).await, Ok(StartAuthorization::Started));
-    assert_eq!(start(3, NOW).await, Ok(StartAuthorization::Full));
-    assert!(
-        on.one
-            .authorization(&interaction(3))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    let later = NOW.plus_secs(600);
-    assert_eq!(start(4, later).await, Ok(StartAuthorization::Started));
-    assert!(
-        on.one
-            .authorization(&interaction(1))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    on.one
+        .start_authorization(interaction(number), authorization, from, max)
+        .await
+        .unwrap()
+}
+
+async fn waits(on: &Instances, number: u32) -> bool {
+    let found = on.two.authorization(&interaction(number)).await;
+    found.unwrap().is_some()
+}
+
+pub(super) async fn so_many_requests_of_a_network_wait_and_no_more(on: &Instances) {
+    asked(on).await;
+    let max = MaxWaiting {
+        of_network: 2,
+        ..ROOM
+    };
+    let start = async |number, from, secs| {
+        let at = NOW.plus_secs(secs);
+        start_from(on, number, network(from), at, max).await
+    };
+    assert_eq!(start(2, 1, 10).await, StartAuthorization::Started);
+    let until = NOW.plus_secs(600);
+    let too_many = StartAuthorization::TooMany { until };
+    assert_eq!(start(3, 1, 20).await, too_many);
+    assert_eq!(start(3, 1, 599).await, too_many);
+    assert!(!waits(on, 3).await);
+    assert_eq!(start(4, 2, 20).await, StartAuthorization::Started);
+    assert_eq!(start(5, 1, 600).await, StartAuthorization::Started);
+    // What is completed waits no more.
+    on.one
+        .complete_authorization(&interaction(5), Ending::Denied, at(NOW.plus_secs(600)))
+        .await
+        .unwrap();
+    assert_eq!(start(6, 1, 601).await, StartAuthorization::Started);
+}
+
+pub(super) async fn who_has_most_requests_makes_room(on: &Instances) {
+    asked(on).await;
+    let max = MaxWaiting { in_all: 9, ..ROOM };
+    let at = |address: &str| Network::of(address.parse().unwrap());
+    // 1 is of `asked`. A neighbourhood of a hoster, with many addresses or few, against others with one request each.
+    for (number, address) in [
+        (2, "2001:db8:0:1::1"),
+        (3, "2001:db8:0:2::1"),
+        (4, "2001:db8:0:2::1"),
+        (5, "2001:db8:0:2::1"),
+        (6, "192.0.2.1"),
+        (7, "192.0.2.1"),
+        (8, "192.0.2.9"),
+        (9, "198.51.100.1"),
+        // From here on there is no room.
+        (10, "203.0.113.1"),
+        (11, "203.0.113.2"),
+        (12, "198.51.100.2"),
+        (13, "198.51.100.3"),
+    ] {
+        let now = NOW.plus_secs(number.into());
+        let started = start_from(on, number, at(address), now, max).await;
+        assert_eq!(started, StartAuthorization::Started, "{number}");
+    }
+    let mut gone = Vec::new();
+    for number in 1..14 {
+        if !waits(on, number).await {
+            gone.push(number);
+        }
+    }
+    // 3 and 4 were the older ones of the fullest network in the fullest neighbourhood, 6 the older one of the next. Then no
+    // network had two any more, four neighbourhoods had, and 2 was the oldest there.
+    assert_eq!(gone, [2, 3, 4, 6]);
+    // What is over goes first.
+    let later = NOW.plus_secs(608);
+    start_from(on, 14, at("203.0.113.1"), later, max).await;
+    assert!(waits(on, 10).await && waits(on, 14).await);
 }
 
 pub(super) async fn c018_no_code_comes_of_a_session_that_is_over(on: &Instances) {

@@ -159,7 +159,8 @@ cases! { ($)
     authorizations {
         a_request_waits_until_it_is_completed_once
         a_request_that_is_over_is_completed_by_nobody
-        so_many_requests_wait_and_no_more
+        so_many_requests_of_a_network_wait_and_no_more
+        who_has_most_requests_makes_room
         c018_no_code_comes_of_a_session_that_is_over
         c085_a_code_is_redeemed_once
         c087_a_code_needs_its_time_and_its_session

@@ -54,6 +54,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 10,
         sql: include_str!("migrations/0010_marks.sql"),
     },
+    Migration {
+        version: 11,
+        sql: include_str!("migrations/0011_authorization_networks.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

@@ -20,6 +20,10 @@ pub(super) fn all() -> Vec<Suite> {
             run: instructions::run,
         },
         Suite {
+            name: "refresh tokens: 10,000 bursts of 64 callers",
+            run: bursts,
+        },
+        Suite {
             name: "npm package: types",
             run: package_types,
         },
@@ -99,6 +103,18 @@ fn rust() -> Result<Counts> {
         }
     }
     counts
+}
+
+/// Optimised as what the instructions are counted of, and of the same build.
+fn bursts() -> Result<Counts> {
+    let test = ["test", "--profile", "count", "--locked", "--quiet"];
+    let mut command = sh::cmd("cargo", test);
+    let output = sh::output(command.args(["-p", "sessionmint-bench", "--test", "refresh_bursts"]))?;
+    if !output.status.success() {
+        std::io::stderr().write_all(&output.stdout)?;
+        std::io::stderr().write_all(&output.stderr)?;
+    }
+    Counts::of_cargo(&String::from_utf8_lossy(&output.stdout))
 }
 
 fn package_types() -> Result<Counts> {

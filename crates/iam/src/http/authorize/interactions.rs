@@ -14,8 +14,9 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use sessionmint_oauth::authorize::{
     AuthorizationRequest, Consent, Interaction, MAX_CODE_SECS, OFFLINE_ACCESS, RequestRefusal,
-    ReturnTo, SignedIn, decide_interaction, error_location, granted_location, is_known,
+    ReturnTo, SignedIn, decide_interaction, error_location, granted_location, is_known, is_meant,
 };
+use sessionmint_oauth::sign_out::SignOutFault;
 use sessionmint_oauth::{
     AuthorizationCode, ClientId, CodeHash, InteractionHash, InteractionId, OAuthClient, Scope,
     Timestamp, UserId,
@@ -27,11 +28,12 @@ use sessionmint_store::{
 use tracing::field::display;
 
 use super::browser;
+use super::shown::{ShownClient, ShownDestination, ShownUser};
+use super::signed_in::signed_in;
 use crate::App;
 use crate::http::body::{self, JsonError};
 use crate::http::caller::{Caller, NotAllowed};
 use crate::http::client_ip::client_ip;
-use crate::http::cookie;
 use crate::http::problem::Problem;
 use crate::random::{self, RandomError};
 
@@ -41,26 +43,19 @@ struct Shown {
     /// `login`, `consent`, or `continue`: nothing is to be shown, the page posts at once.
     step: &'static str,
     client: ShownClient,
+    /// Where the answer goes.
+    return_to: ShownDestination,
     /// What the client gets; at the sign-in, what it asks for.
     scopes: Vec<String>,
     resources: Vec<String>,
     /// Whether its access outlives the session.
     offline: bool,
     user: Option<ShownUser>,
+    /// Whether the client means somebody else than this user. Who that is only the client knows: whoever got hold of an ID
+    /// token is not told its user's name.
+    other_user: bool,
     login_hint: Option<String>,
     expires_in: u64,
-}
-
-#[derive(Serialize)]
-struct ShownClient {
-    id: ClientId,
-    name: String,
-}
-
-#[derive(Serialize)]
-struct ShownUser {
-    id: UserId,
-    username: String,
 }
 
 /// What the user decided.
@@ -94,6 +89,8 @@ pub(super) enum InteractionError {
     NotAllowed(#[from] NotAllowed),
     #[error(transparent)]
     Body(#[from] JsonError),
+    #[error(transparent)]
+    SignOut(#[from] SignOutFault),
     #[error("no such request, or it is over, or another browser's, or not the client's any more")]
     Over,
     #[error("the user has to be shown something first")]
@@ -154,6 +151,9 @@ async fn look(
         ..
     } = loaded;
     let request = waiting.request;
+    let other_user = signed_in
+        .as_ref()
+        .is_some_and(|(_, user)| !is_meant(&request, &user.id));
     let (step, scope) = match interaction {
         Interaction::Login => ("login", request.scope),
         Interaction::Consent(scope) => ("consent", scope),
@@ -162,17 +162,13 @@ async fn look(
     };
     Ok(Shown {
         step,
-        client: ShownClient {
-            id: client.client_id,
-            name: client.name,
-        },
+        client: client.into(),
+        return_to: ShownDestination::of(&request.redirect_uri),
         offline: scope.contains(OFFLINE_ACCESS),
         scopes: scope.iter().map(str::to_owned).collect(),
         resources: request.resources,
-        user: signed_in.map(|(_, user)| ShownUser {
-            id: user.id,
-            username: user.username,
-        }),
+        other_user,
+        user: signed_in.map(|(_, user)| user.into()),
         login_hint: request.login_hint,
         expires_in: waiting.expires_at.secs_since(now),
     })
@@ -308,19 +304,7 @@ async fn load(app: &App, id: &str, headers: &HeaderMap) -> Result<Loaded, Intera
         .await?
         .filter(|client| waiting.request.is_allowed(client))
         .ok_or(InteractionError::Over)?;
-    let session = match cookie::session_key_hash(headers) {
-        Some(key) => app.store.session(&key).await?,
-        None => None,
-    };
-    let policy = app.session_policy();
-    let session = session.filter(|session| session.times().remaining_secs(policy, now).is_some());
-    let signed_in = match session {
-        Some(session) => {
-            let user = app.store.user(&session.user_id).await?;
-            user.map(|user| (session, user))
-        }
-        None => None,
-    };
+    let signed_in = signed_in(app, headers, now).await?;
     let earlier = match &signed_in {
         Some((_, user)) => app.store.consent(&user.id, &client.client_id).await?,
         None => None,
@@ -338,6 +322,7 @@ async fn load(app: &App, id: &str, headers: &HeaderMap) -> Result<Loaded, Intera
 impl Loaded {
     fn decide(&self, app: &App, consent: Consent<'_>) -> Interaction {
         let session = self.signed_in.as_ref().map(|(session, _)| SignedIn {
+            user: &session.user_id,
             times: session.times(),
             auth_time: session.auth_time,
             user_scopes: session.user_scopes.as_ref(),
@@ -362,7 +347,7 @@ impl InteractionError {
                 "unavailable"
             }
             Self::NotAllowed(_) => "origin_refused",
-            Self::Body(_) => "malformed",
+            Self::Body(_) | Self::SignOut(_) => "malformed",
             Self::Over => "over",
             Self::Needed => "interaction_needed",
         }
@@ -385,6 +370,9 @@ impl InteractionError {
             Self::Body(error) => error.problem(
                 "the body is a JSON object with answer, which is approve, deny or continue, and with approve user, the id that was shown",
             ),
+            Self::SignOut(fault) => {
+                Problem::new(StatusCode::BAD_REQUEST, "malformed", fault.to_string())
+            }
             Self::Over => Problem::new(
                 StatusCode::NOT_FOUND,
                 "interaction_over",

@@ -1,10 +1,13 @@
 //! Pages for users whose request leads nowhere. They say nothing but fixed sentences, so that nothing of a request is ever
 //! part of one, and look plain, since the policy of every answer allows no style.
 
+use std::fmt;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use sessionmint_oauth::authorize::PageError;
 
+use crate::config::PageUrl;
 use crate::http::problem::OUTAGE_RETRY_SECS;
 
 /// What is wrong with a request.
@@ -16,8 +19,6 @@ pub(super) enum Fault {
     MediaType,
     /// Its body could not be read.
     Body,
-    /// It asks to be sent to somewhere that is no client's.
-    SignOut(&'static str),
 }
 
 impl From<PageError> for Fault {
@@ -34,20 +35,42 @@ impl Fault {
                 "the content type is not application/x-www-form-urlencoded".to_owned()
             }
             Self::Body => "the body could not be read".to_owned(),
-            Self::SignOut(text) => text.to_owned(),
         }
     }
 }
 
 /// For a request that cannot be answered anywhere else.
 pub(super) fn refused(status: StatusCode, fault: Fault) -> Response {
-    let what = match fault {
-        Fault::SignOut(_) => "The app that sent you here made a mistake. You are still signed in.",
-        _ => {
-            "The app that sent you here made a mistake. Nobody was signed in, and the app got nothing."
-        }
-    };
+    let what =
+        "The app that sent you here made a mistake. Nobody was signed in, and the app got nothing.";
     page(status, "This does not work", what, &fault.for_developers())
+}
+
+/// For a sign-out that an app asked for amiss: the user can still have it, at `page` of the operator.
+pub(super) fn sign_out_refused(
+    status: StatusCode,
+    why: &dyn fmt::Display,
+    at: Option<&PageUrl>,
+) -> Response {
+    let mut what = "The app that sent you here made a mistake. You are still signed in.".to_owned();
+    // The address has no character that means something in HTML.
+    if let Some(at) = at {
+        what.push_str(&format!("</p><p><a href=\"{at}\">Sign out here</a>"));
+    }
+    page(status, "This does not work", &what, &why.to_string())
+}
+
+/// For a network that begins more than it finishes.
+pub(super) fn too_many(retry_after_secs: u64) -> Response {
+    let mut response = page(
+        StatusCode::TOO_MANY_REQUESTS,
+        "Please wait a little",
+        "Too many sign-ins were begun from your network and not finished. Finish the one that you began, or try again in a few minutes.",
+        "too many authorization requests of one network wait for their users",
+    );
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after_secs));
+    response
 }
 
 /// For an outage.

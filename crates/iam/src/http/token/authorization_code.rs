@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use sessionmint_oauth::authorize::{
-    CodeRefusal, IssuedCode, OFFLINE_ACCESS, OPENID, Presented, RedeemDecision, redeem,
+    CodeRefusal, IssuedCode, OFFLINE_ACCESS, OPENID, Presented, RedeemDecision, grantable, redeem,
 };
 use sessionmint_oauth::form::Form;
 use sessionmint_oauth::id_token::{self, IdTokenClaims};
@@ -70,7 +70,7 @@ fn decide(
             redeemed: code.grant.is_some(),
         }),
         Presented {
-            client_id: &client.client_id,
+            client,
             redirect_uri: form.get("redirect_uri"),
             verifier_sha256: verifier.map(sha256),
             resource: form.get("resource"),
@@ -92,11 +92,17 @@ async fn spend(
 ) -> Result<Option<TokenAnswer>, TokenError> {
     let sessions = app.store.sessions_of(&code.user_id).await?;
     let policy = app.session_policy();
-    let remaining = sessions
+    let session = sessions
         .iter()
         .find(|session| session.id == code.session_id)
-        .and_then(|session| session.times().remaining_secs(policy, now))
         .ok_or(CodeRefusal::Expired)?;
+    let remaining = session.times().remaining_secs(policy, now);
+    let remaining = remaining.ok_or(CodeRefusal::Expired)?;
+    // What the user may grant can have become less since the click.
+    let scopes = match &session.user_scopes {
+        Some(allowed) => grantable(&code.scopes, allowed),
+        None => code.scopes.clone(),
+    };
     let offline = client.may(GrantType::RefreshToken) && code.scopes.contains(OFFLINE_ACCESS);
     let lifetime = if offline {
         client.ttl
@@ -140,7 +146,7 @@ async fn spend(
     let token = AccessToken {
         subject: code.user_id.as_str(),
         audience,
-        scope: &code.scopes,
+        scope: &scopes,
         expires_in: lifetime,
         session: session_id.as_ref(),
         auth_time: Some(code.auth_time),

@@ -8,26 +8,6 @@ use sessionmint_store::OAuthClients as _;
 
 use super::*;
 
-/// A page for the user, that leads nowhere and holds nothing of the request.
-#[track_caller]
-fn assert_page(answer: &Answer, status: u16, hidden: &str) {
-    assert_eq!(answer.status.as_u16(), status, "{answer:?}");
-    assert!(!answer.headers.contains_key(header::LOCATION));
-    assert!(!answer.headers.contains_key(header::SET_COOKIE));
-    assert_eq!(
-        answer.header(header::CONTENT_TYPE),
-        "text/html; charset=utf-8"
-    );
-    let policy = answer.header(header::CONTENT_SECURITY_POLICY);
-    assert_eq!(
-        policy,
-        "default-src 'none'; frame-ancestors 'none'; sandbox"
-    );
-    let html = String::from_utf8_lossy(&answer.body);
-    assert!(html.starts_with("<!doctype html>"), "{html}");
-    assert!(hidden.is_empty() || !html.contains(hidden), "{html}");
-}
-
 #[tokio::test]
 async fn a_request_is_handed_over_to_the_page_with_a_cookie_of_its_own() {
     let flow = Flow::start().await;

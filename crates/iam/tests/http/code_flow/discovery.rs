@@ -1,6 +1,9 @@
 //! What the metadata says where the code flow is enabled.
 
+use sessionmint_iam::keys::Rotation;
+
 use super::*;
+use crate::support::decode;
 
 /// oidcc-discovery-endpoint-verification, oidcc-discovery-issuer-not-matching-config
 #[tokio::test]
@@ -62,4 +65,36 @@ async fn c045_oidcc_discovery_endpoint_verification() {
     }
     let grants = document["grant_types_supported"].as_array().unwrap();
     assert!(grants.contains(&json!("authorization_code")));
+}
+
+/// oidcc-server-rotate-keys: the key set has the new key before an ID token has, and the old one as long as it has to.
+#[tokio::test]
+async fn c070_oidcc_server_rotate_keys() {
+    let flow = Flow::start().await;
+    let published = async || {
+        let request = Request::get("/iam/.well-known/jwks.json");
+        let answer = flow
+            .service
+            .send(request.body(Body::empty()).unwrap())
+            .await;
+        let keys = answer.json()["keys"].as_array().unwrap().clone();
+        keys.iter()
+            .map(|key| key["kid"].clone())
+            .collect::<Vec<_>>()
+    };
+    let id_token_key = async || {
+        let tokens = flow.tokens("").await;
+        decode(tokens["id_token"].as_str().unwrap()).0["kid"].clone()
+    };
+    let old = id_token_key().await;
+    assert_eq!(published().await, std::slice::from_ref(&old));
+    flow.rotate(Rotation::Planned).await;
+    assert_eq!(
+        (published().await.len(), id_token_key().await),
+        (2, old.clone())
+    );
+    let lead = flow.service.app.config.keys.policy().lead_secs();
+    flow.service.clock.advance_secs(lead.cast_signed());
+    let new = id_token_key().await;
+    assert_eq!(published().await, [old, new]);
 }

@@ -2,17 +2,10 @@
 
 use axum::http::header;
 use sessionmint_iam::testing::ORIGIN;
-use sessionmint_store::{
-    Audit as _, AuditFilter, AuditKind, Authorizations as _, EndSessions, Sessions as _, Users as _,
-};
+use sessionmint_store::{Audit as _, AuditFilter, AuditKind, Authorizations as _};
+use tokio::task::JoinSet;
 
 use super::*;
-
-#[track_caller]
-fn assert_problem(answer: &Answer, status: u16, code: &str) {
-    assert_eq!(answer.status.as_u16(), status, "{answer:?}");
-    assert_eq!(answer.json()["code"], code);
-}
 
 #[tokio::test]
 async fn a_user_signs_in_agrees_and_goes_back_with_a_code() {
@@ -29,11 +22,13 @@ async fn a_user_signs_in_agrees_and_goes_back_with_a_code() {
         shown.json(),
         json!({
             "step": "login",
-            "client": {"id": "app", "name": "The app & co"},
+            "client": {"id": "app", "name": "The app & co", "trusted": false},
+            "return_to": {"kind": "site", "name": "app.example.com"},
             "scopes": ["notes:read", "offline_access", "openid"],
             "resources": [RESOURCE],
             "offline": true,
             "user": null,
+            "other_user": false,
             "login_hint": "ada",
             "expires_in": 600,
         })
@@ -64,6 +59,45 @@ async fn a_user_signs_in_agrees_and_goes_back_with_a_code() {
     // Once: what was answered is over.
     assert_problem(&flow.shown(&browser, &id).await, 404, "interaction_over");
     assert_problem(&flow.approve(&browser, &id).await, 404, "interaction_over");
+}
+
+#[tokio::test]
+async fn a_user_reads_where_the_app_returns_to() {
+    let flow = Flow::start().await;
+    let schemes = OAuthClient {
+        redirect_uris: vec!["com.example.app:/cb".to_owned()],
+        authentication: ClientAuthentication::None,
+        ..client("schemes")
+    };
+    flow.add(schemes).await;
+    for (parameters, trusted, return_to) in [
+        (
+            "",
+            false,
+            json!({"kind": "site", "name": "app.example.com"}),
+        ),
+        (
+            "client_id=trusted",
+            true,
+            json!({"kind": "site", "name": "app.example.com"}),
+        ),
+        (
+            "client_id=native&redirect_uri=http://127.0.0.1:4000/callback",
+            false,
+            json!({"kind": "device"}),
+        ),
+        (
+            "client_id=schemes&redirect_uri=com.example.app:/cb",
+            false,
+            json!({"kind": "app", "name": "com.example.app"}),
+        ),
+    ] {
+        let mut browser = Browser::default();
+        let id = flow.hand_over(&mut browser, parameters).await;
+        let shown = flow.shown(&browser, &id).await.json();
+        assert_eq!(shown["return_to"], return_to, "{parameters}");
+        assert_eq!(shown["client"]["trusted"], trusted, "{parameters}");
+    }
 }
 
 #[tokio::test]
@@ -221,6 +255,53 @@ async fn a_request_belongs_to_the_browser_that_brought_it() {
 }
 
 #[tokio::test]
+async fn two_tabs_have_two_requests() {
+    let flow = Flow::start().await;
+    let mut browser = Browser::default();
+    let first = flow
+        .hand_over(&mut browser, "state=first&scope=notes:read")
+        .await;
+    let second = flow
+        .hand_over(
+            &mut browser,
+            "state=second&scope=notes:write&client_id=trusted",
+        )
+        .await;
+    flow.sign_in(&mut browser).await;
+    let go_on = json!({"answer": "continue"});
+    let back = location(&flow.answer(&browser, &second, &go_on).await);
+    assert_eq!(back.get("state"), "second");
+    let back = location(&flow.approve(&browser, &first).await);
+    assert_eq!(back.get("state"), "first");
+    let tokens = flow.redeem(&back.get("code"), "").await.json();
+    assert_eq!(tokens["scope"], "notes:read");
+}
+
+#[tokio::test]
+async fn one_request_is_answered_once_however_often_the_button_is_pressed() {
+    let flow = Flow::start().await;
+    let mut browser = Browser::default();
+    flow.sign_in(&mut browser).await;
+    let id = flow.hand_over(&mut browser, "").await;
+    let path = format!("/iam/interactions/{id}");
+    let mut tasks = JoinSet::new();
+    for number in 0..20 {
+        let answer = if number % 5 == 4 { "deny" } else { "approve" };
+        let body = json!({"answer": answer, "user": flow.ada});
+        let request = page_request(&path, &browser, Some(&body));
+        let answered = tower::ServiceExt::oneshot(flow.service.router(), request);
+        tasks.spawn(async move { answered.await.unwrap().status().as_u16() });
+    }
+    let mut statuses = tasks.join_all().await;
+    statuses.sort_unstable();
+    assert_eq!(statuses[0], 200);
+    assert!(
+        statuses[1..].iter().all(|status| *status == 404),
+        "{statuses:?}"
+    );
+}
+
+#[tokio::test]
 async fn only_scripts_of_the_page_may_ask() {
     let flow = Flow::start().await;
     let mut browser = Browser::default();
@@ -268,63 +349,6 @@ async fn only_scripts_of_the_page_may_ask() {
         "true"
     );
     location(&answer);
-}
-
-#[tokio::test]
-async fn what_changed_meanwhile_counts() {
-    let flow = Flow::start().await;
-    let mut browser = Browser::default();
-    flow.sign_in(&mut browser).await;
-
-    // Ten minutes, and no more.
-    let id = flow.hand_over(&mut browser, "").await;
-    flow.service.clock.advance_secs(599);
-    assert_eq!(flow.shown(&browser, &id).await.status, 200);
-    flow.service.clock.advance_secs(1);
-    assert_problem(&flow.shown(&browser, &id).await, 404, "interaction_over");
-    assert_problem(&flow.approve(&browser, &id).await, 404, "interaction_over");
-
-    // The redirect URI is gone.
-    let id = flow.hand_over(&mut browser, "").await;
-    flow.change(|client| client.redirect_uris.clear()).await;
-    assert_problem(&flow.approve(&browser, &id).await, 404, "interaction_over");
-    flow.change(|client| client.redirect_uris.push(CALLBACK.to_owned()))
-        .await;
-
-    // The session is over.
-    let by = By::service(flow.service.clock.now());
-    flow.service
-        .store
-        .end_sessions_of(&flow.ada, EndSessions::All, by)
-        .await
-        .unwrap();
-    assert_eq!(flow.shown(&browser, &id).await.json()["step"], "login");
-    assert_problem(
-        &flow.approve(&browser, &id).await,
-        409,
-        "interaction_needed",
-    );
-
-    // What the user may do is less.
-    flow.sign_in(&mut browser).await;
-    let id = flow
-        .hand_over(&mut browser, "scope=openid+notes:read+notes:write")
-        .await;
-    let by = By::service(flow.service.clock.now());
-    flow.service
-        .store
-        .set_user_scopes(&flow.ada, Some("notes:read".parse().unwrap()), by)
-        .await
-        .unwrap();
-    assert_eq!(
-        flow.shown(&browser, &id).await.json()["scopes"],
-        json!(["notes:read", "openid"])
-    );
-    let code = location(&flow.approve(&browser, &id).await).get("code");
-    assert_eq!(
-        flow.redeem(&code, "").await.json()["scope"],
-        "notes:read openid"
-    );
 }
 
 #[tokio::test]

@@ -3,10 +3,14 @@
 mod authorize;
 mod discovery;
 mod end_session;
+mod id_token_hint;
 mod interactions;
+mod meanwhile;
 mod oidc;
 mod operators;
 mod redeem;
+mod refresh;
+mod waiting;
 
 use axum::body::Body;
 use axum::http::{Method, Request, header};
@@ -15,6 +19,7 @@ use base64::engine::general_purpose::STANDARD;
 use form_urlencoded::Serializer;
 use serde_json::{Value, json};
 use sessionmint_iam::Clock as _;
+use sessionmint_iam::Config;
 use sessionmint_iam::config::AuthorizeConfig;
 use sessionmint_iam::testing::{Answer, ISSUER, RESOURCE, TestService};
 use sessionmint_oauth::cookie::SESSION_COOKIE;
@@ -51,11 +56,19 @@ struct Browser {
 
 impl Flow {
     async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let pages = AuthorizeConfig {
             interaction_url: format!("{LOGIN}/").parse().unwrap(),
             logout_url: Some(format!("{LOGIN}/sign-out").parse().unwrap()),
         };
-        let service = TestService::start_with(|config| config.authorize = Some(pages), None).await;
+        let change = |config: &mut Config| {
+            config.authorize = Some(pages);
+            change(config);
+        };
+        let service = TestService::start_with(change, None).await;
         let by = || By::service(service.clock.now());
         let login = BrowserClient {
             client_id: "login".parse().unwrap(),
@@ -127,11 +140,7 @@ impl Flow {
             .service
             .send(authorize_request(browser, parameters))
             .await;
-        if let Some(set) = answer.headers.get(header::SET_COOKIE) {
-            let set = set.to_str().unwrap();
-            let value = set.strip_prefix("__Host-Http-ix=").unwrap();
-            browser.ix = value.split(';').next().map(str::to_owned);
-        }
+        browser.keep_ix(&answer);
         answer
     }
 
@@ -145,7 +154,11 @@ impl Flow {
     }
 
     async fn sign_in(&self, browser: &mut Browser) {
-        let body = json!({ "username": "ada", "password": PASSWORD });
+        self.sign_in_as("ada", browser).await;
+    }
+
+    async fn sign_in_as(&self, username: &str, browser: &mut Browser) {
+        let body = json!({ "username": username, "password": PASSWORD });
         let answer = self
             .service
             .send(page_request("/iam/passwordlogin", browser, Some(&body)))
@@ -290,6 +303,14 @@ fn page_request(path: &str, browser: &Browser, body: Option<&Value>) -> Request<
 }
 
 impl Browser {
+    fn keep_ix(&mut self, answer: &Answer) {
+        if let Some(set) = answer.headers.get(header::SET_COOKIE) {
+            let set = set.to_str().unwrap();
+            let value = set.strip_prefix("__Host-Http-ix=").unwrap();
+            self.ix = value.split(';').next().map(str::to_owned);
+        }
+    }
+
     fn bring_ix(&self, request: http::request::Builder) -> http::request::Builder {
         match &self.ix {
             Some(ix) => request.header(header::COOKIE, format!("__Host-Http-ix={ix}")),
@@ -324,6 +345,32 @@ impl Location {
     fn has(&self, name: &str) -> bool {
         self.parameters.iter().any(|(n, _)| n == name)
     }
+}
+
+/// A page for the user, that leads nowhere and holds nothing of the request.
+#[track_caller]
+fn assert_page(answer: &Answer, status: u16, hidden: &str) {
+    assert_eq!(answer.status.as_u16(), status, "{answer:?}");
+    assert!(!answer.headers.contains_key(header::LOCATION));
+    assert!(!answer.headers.contains_key(header::SET_COOKIE));
+    assert_eq!(
+        answer.header(header::CONTENT_TYPE),
+        "text/html; charset=utf-8"
+    );
+    let policy = answer.header(header::CONTENT_SECURITY_POLICY);
+    assert_eq!(
+        policy,
+        "default-src 'none'; frame-ancestors 'none'; sandbox"
+    );
+    let html = String::from_utf8_lossy(&answer.body);
+    assert!(html.starts_with("<!doctype html>"), "{html}");
+    assert!(hidden.is_empty() || !html.contains(hidden), "{html}");
+}
+
+#[track_caller]
+fn assert_problem(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(answer.status.as_u16(), status, "{answer:?}");
+    assert_eq!(answer.json()["code"], code);
 }
 
 /// Where the page is told to go.

@@ -4,6 +4,7 @@ mod clients;
 mod keys;
 mod lists;
 mod permissions;
+mod refused_clients;
 mod registration;
 mod roles;
 mod users;

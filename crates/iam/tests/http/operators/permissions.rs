@@ -30,7 +30,10 @@ async fn c118_without_the_permission_every_operation_is_refused_and_changes_noth
     let denied = service.store.audit(&filter, None, 1000).await.unwrap();
     let attempts: u32 = denied.iter().filter_map(|record| record.attempts).sum();
     assert_eq!(usize::try_from(attempts).unwrap(), 2 * operations.len());
-    assert_eq!(denied[0].actor, Actor::Client(reader.id.clone()));
+    // In any order; and of more than are kept apart, one stands for the rest.
+    let by_reader =
+        |record: &sessionmint_store::AuditRecord| record.actor == Actor::Client(reader.id.clone());
+    assert!(denied.iter().any(by_reader), "{denied:?}");
 }
 
 #[tokio::test]

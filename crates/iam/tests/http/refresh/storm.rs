@@ -1,34 +1,21 @@
 //! Many callers with one refresh token at once: all of them go on, none ends the family for the others, and nothing that was
 //! handed out is found in the database or the log.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
-use sessionmint_iam::App;
-use sessionmint_iam::renewal::{self, NotRenewed};
 use sessionmint_iam::testing::{Answer, ISSUER, RESOURCE, TestService};
-use sessionmint_oauth::{OAuthClient, RefreshPolicy};
-use sessionmint_store::{By, Grants as _, GrantsOf};
+use sessionmint_oauth::RefreshPolicy;
+use sessionmint_store::{Grants as _, GrantsOf};
 use tokio::task::JoinSet;
 
-use super::refresh::{refresh, service, stored, successor};
-use super::support::assert_minted;
+use super::{refresh, service, stored, successor};
+use crate::support::assert_minted;
 
 const CALLERS: usize = 64;
 /// Just closed: the moment at which the next rotation is due.
 const WINDOW: i64 = 10;
-
-/// Bursts through the endpoint.
-const BURSTS: usize = 12;
-
-/// Bursts at the decision and the database; set the variable to 10000 for the figure of the README.
-fn bursts() -> usize {
-    let set = std::env::var("SESSIONMINT_TEST_BURSTS").ok();
-    set.map_or(200, |number| number.parse().unwrap())
-}
 
 /// The two halves ask for another audience each.
 fn resource(caller: usize) -> &'static str {
@@ -49,72 +36,6 @@ async fn burst(service: &Arc<TestService>, token: &str) -> Vec<(usize, Answer)> 
         });
     }
     callers.join_all().await
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn c098_64_callers_with_one_token_all_go_on() {
-    let (service, client, ada) = service(RefreshPolicy::default()).await;
-    let token = service.start_grant(&client, &ada, None).await;
-    let (service, mut token) = (Arc::new(service), token.as_str().to_owned());
-    let mut ids = BTreeSet::new();
-    for generation in 1..=BURSTS {
-        service.clock.advance_secs(WINDOW);
-        let answers = burst(&service, &token).await;
-        let mut next = BTreeSet::new();
-        for (caller, answer) in &answers {
-            let claims: Value = assert_minted(answer);
-            assert_eq!(
-                claims["aud"],
-                resource(*caller),
-                "nobody gets another's audience"
-            );
-            assert!(ids.insert(claims["jti"].as_str().unwrap().to_owned()));
-            next.insert(successor(answer).expect("a working pair"));
-        }
-        assert_eq!(next.len(), 1, "all of them hold the same");
-        token = next.pop_first().unwrap();
-        let grant = stored(&service).await;
-        assert_eq!(grant.generation as usize, generation, "one step a burst");
-        assert_eq!(grant.revoked, None);
-    }
-    assert_eq!(ids.len(), BURSTS * CALLERS);
-}
-
-/// One use below the endpoint.
-async fn renew(app: &App, client: &OAuthClient, token: &str) -> Result<Option<String>, NotRenewed> {
-    let now = app.clock.now();
-    let by = By::service(now);
-    let may = |_: &_| Ok::<_, NotRenewed>(());
-    let (renewed, ()) = renewal::renew(app, client, token, now, &by, may).await?;
-    Ok(renewed.refresh_token.map(|token| token.as_str().to_owned()))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c098_no_burst_in_ten_thousand_loses_a_caller() {
-    let (service, client, ada) = service(RefreshPolicy::default()).await;
-    let first = service.start_grant(&client, &ada, None).await;
-    let (mut token, client) = (first.as_str().to_owned(), Arc::new(client));
-    for generation in 1..=bursts() {
-        service.clock.advance_secs(WINDOW);
-        let mut callers = JoinSet::new();
-        for _ in 0..CALLERS {
-            let (app, client, token) =
-                (Arc::clone(&service.app), Arc::clone(&client), token.clone());
-            callers.spawn(async move { renew(&app, &client, &token).await });
-        }
-        let mut next = BTreeSet::new();
-        for answer in callers.join_all().await {
-            next.insert(answer.unwrap().expect("a successor"));
-        }
-        assert_eq!(next.len(), 1, "burst {generation}");
-        token = next.pop_first().unwrap();
-        // The first to come in the next burst may be at any moment of its window.
-        let early = renew(&service.app, &client, &token).await.unwrap();
-        assert_eq!(early, None, "burst {generation}");
-    }
-    let grant = stored(&service).await;
-    assert_eq!(grant.generation as usize, bursts());
-    assert_eq!(grant.revoked, None);
 }
 
 /// Callers keep the token in one place, as processes with a common cookie jar or database do, and the answers come in any order.

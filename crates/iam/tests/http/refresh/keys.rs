@@ -9,7 +9,7 @@ use sessionmint_oauth::refresh_token::{NotOurs, RefreshToken};
 use sessionmint_oauth::{GrantId, Timestamp};
 use sessionmint_store::{By, RefreshKeyRow, SqliteStore};
 
-use super::support::PASSWORD;
+use crate::support::PASSWORD;
 
 const DAY: u64 = 86_400;
 
