@@ -214,8 +214,13 @@ pub trait Authorizations: Send + Sync {
         grant: NewGrant,
         by: By,
     ) -> Result<RedeemCode, StoreError>;
-    /// What a user agreed to for a client.
-    async fn consent(&self, user: &UserId, client: &ClientId) -> Result<Option<Scope>, StoreError>;
+    /// What a user agreed to for a client at each of these resources.
+    async fn consent(
+        &self,
+        user: &UserId,
+        client: &ClientId,
+        resources: &[String],
+    ) -> Result<Option<Scope>, StoreError>;
     /// All that a user agreed to, by client.
     async fn consents_of(&self, user: &UserId) -> Result<Vec<StoredConsent>, StoreError>;
     /// Forgets what a user agreed to for a client and, in the same transaction, ends what came of it: every grant, and codes

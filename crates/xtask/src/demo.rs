@@ -319,8 +319,10 @@ impl Demo {
         writeln!(out, "password {}", self.password)?;
         writeln!(
             out,
-            "\nlogs {}   (Ctrl-C stops everything)",
-            self.folder.display()
+            "\nlogs {}   (Ctrl-C stops everything)\ncommands {} … --config {}",
+            self.folder.display(),
+            self.iam.display(),
+            self.config.display()
         )?;
         out.flush().context("standard output")
     }

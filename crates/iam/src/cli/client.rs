@@ -52,6 +52,14 @@ Examples:
       --resource https://api.example.com --resource https://api.example.com/iam \\
       --scope \"account notes:read notes:write\" --default-scope \"notes:read notes:write\" --config sessionmint.toml
 
+  A server-side app that signs users in, and one on users' machines that listens on a free port:
+    sessionmint client add shop --name \"The Shop\" --grant authorization_code --grant refresh_token \\
+      --redirect-uri https://shop.example.org/callback \\
+      --resource https://api.example.com --scope \"openid profile offline_access notes:read\" --config sessionmint.toml
+    sessionmint client add desktop --grant authorization_code --grant refresh_token --auth none \\
+      --redirect-uri http://127.0.0.1/callback \\
+      --resource https://api.example.com --scope \"openid offline_access notes:read\" --config sessionmint.toml
+
   A service that acts for itself; its secret is shown once:
     sessionmint client add worker --grant client_credentials \\
       --resource https://api.example.com --scope notes:read --config sessionmint.toml";

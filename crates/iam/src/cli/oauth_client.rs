@@ -148,6 +148,7 @@ pub(super) async fn add(
         .transpose()?;
     let stored = secret.as_ref().map(|secret| secret.stored.clone());
     let id = client.client_id.clone();
+    let signs_users_in = client.grants.contains(&GrantType::AuthorizationCode);
     match store.add_oauth_client(client, stored, by).await? {
         AddOAuthClient::Added => {}
         AddOAuthClient::IdTaken => {
@@ -162,9 +163,26 @@ pub(super) async fn add(
     }
     let done = format!("added client `{id}`");
     match secret {
-        Some(secret) => show_secret(&secret, &id, &done, json),
-        None if json => output::json(&json!({ "client_id": id.as_str() })),
-        None => output::line(&done),
+        Some(secret) => show_secret(&secret, &id, &done, json)?,
+        None if json => output::json(&json!({ "client_id": id.as_str() }))?,
+        None => output::line(&done)?,
+    }
+    if signs_users_in && !json {
+        how_to_sign_in(settings);
+    }
+    Ok(())
+}
+
+/// What the makers of an app need to know next, as far as the configuration is at hand.
+fn how_to_sign_in(settings: &Partial) {
+    match (&settings.issuer, &settings.authorize) {
+        (Some(issuer), Some(_)) => output::note(&format!(
+            "its library finds everything at {issuer}/.well-known/openid-configuration; PKCE (S256) is required"
+        )),
+        (Some(_), None) => output::note(
+            "users cannot sign in to it yet: the service has no page for that; set authorize.interaction_url",
+        ),
+        (None, _) => {}
     }
 }
 

@@ -515,8 +515,13 @@ impl<S: Store> Authorizations for StoreWithOutages<S> {
         self.inner()?.redeem_code(hash, grant, by).await
     }
 
-    async fn consent(&self, user: &UserId, client: &ClientId) -> Result<Option<Scope>, StoreError> {
-        self.inner()?.consent(user, client).await
+    async fn consent(
+        &self,
+        user: &UserId,
+        client: &ClientId,
+        resources: &[String],
+    ) -> Result<Option<Scope>, StoreError> {
+        self.inner()?.consent(user, client, resources).await
     }
 
     async fn consents_of(&self, user: &UserId) -> Result<Vec<StoredConsent>, StoreError> {

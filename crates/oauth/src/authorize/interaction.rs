@@ -22,7 +22,7 @@ pub struct SignedIn<'a> {
 pub enum Consent<'a> {
     /// They say so now, to this request.
     Given,
-    /// What they agreed to before, if anything.
+    /// What they agreed to before at each of the request's resources, if anything.
     Earlier(Option<&'a Scope>),
 }
 

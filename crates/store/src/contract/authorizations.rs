@@ -52,6 +52,10 @@ fn request(client: &str) -> AuthorizationRequest {
     }
 }
 
+fn at_api() -> Vec<String> {
+    vec!["https://api.example.com".to_owned()]
+}
+
 fn scope(text: &str) -> Scope {
     text.parse().unwrap()
 }
@@ -365,7 +369,7 @@ pub(super) async fn c018_no_grant_begins_for_who_was_disabled(on: &Instances) {
 pub(super) async fn a_consent_grows_and_is_withdrawn(on: &Instances) {
     let ada = asked(on).await;
     let app = client_id("app");
-    assert_eq!(on.one.consent(&ada, &app).await, Ok(None));
+    assert_eq!(on.one.consent(&ada, &app, &at_api()).await, Ok(None));
     for (number, scopes, how, then) in [
         (1, "notes:read", NewConsent::Once, None),
         (2, "notes:read", NewConsent::Remembered, Some("notes:read")),
@@ -392,7 +396,10 @@ pub(super) async fn a_consent_grows_and_is_withdrawn(on: &Instances) {
             .complete_authorization(&interaction(number + 10), ending, by())
             .await;
         assert_eq!(completed, Ok(CompleteAuthorization::Completed));
-        assert_eq!(on.two.consent(&ada, &app).await, Ok(then.map(scope)));
+        assert_eq!(
+            on.two.consent(&ada, &app, &at_api()).await,
+            Ok(then.map(scope))
+        );
     }
     let stored = StoredConsent {
         client_id: app.clone(),
@@ -405,7 +412,7 @@ pub(super) async fn a_consent_grows_and_is_withdrawn(on: &Instances) {
     assert_eq!(withdraw(&other).await, Ok(WithdrawConsent::NotFound));
     let withdrawn = WithdrawConsent::Withdrawn { ended: 0 };
     assert_eq!(withdraw(&app).await, Ok(withdrawn));
-    assert_eq!(on.one.consent(&ada, &app).await, Ok(None));
+    assert_eq!(on.one.consent(&ada, &app, &at_api()).await, Ok(None));
     assert_eq!(withdraw(&app).await, Ok(WithdrawConsent::NotFound));
 }
 
@@ -426,7 +433,7 @@ pub(super) async fn c102_with_a_consent_end_its_grants_and_codes(on: &Instances)
         on.one.start_grant(new, by()).await.unwrap();
     }
     // It was for this time only, and so nothing of it is remembered.
-    assert_eq!(on.one.consent(&ada, &app).await, Ok(None));
+    assert_eq!(on.one.consent(&ada, &app, &at_api()).await, Ok(None));
     let withdrawn = on.one.withdraw_consent(&ada, &app, by()).await;
     assert_eq!(withdrawn, Ok(WithdrawConsent::Withdrawn { ended: 2 }));
     assert!(on.two.code(&code_hash(1)).await.unwrap().is_none());
@@ -443,6 +450,56 @@ pub(super) async fn c102_with_a_consent_end_its_grants_and_codes(on: &Instances)
     }
     let again = on.two.withdraw_consent(&ada, &app, by()).await;
     assert_eq!(again, Ok(WithdrawConsent::NotFound));
+}
+
+pub(super) async fn c091_a_consent_is_for_the_resources_that_were_shown(on: &Instances) {
+    let ada = asked(on).await;
+    let app = client_id("app");
+    let (api, b) = ("https://api.example.com", "https://b.example.com");
+    let agreed = async |resources: &[&str]| {
+        let resources: Vec<_> = resources.iter().map(ToString::to_string).collect();
+        on.two.consent(&ada, &app, &resources).await.unwrap()
+    };
+    for (number, resources, scopes) in [
+        (2, vec![api], "notes:read openid"),
+        (3, vec![api, b], "notes:write"),
+    ] {
+        let own = authorization("app");
+        let authorization = Authorization {
+            request: AuthorizationRequest {
+                resources: resources.iter().map(ToString::to_string).collect(),
+                ..own.request
+            },
+            ..own
+        };
+        let id = interaction(number);
+        on.one
+            .start_authorization(id, authorization, network(1), ROOM)
+            .await
+            .unwrap();
+        let Ending::Granted { code, .. } = granted(number, &ada, &session_id(1)) else {
+            panic!("it is granted");
+        };
+        let ending = Ending::Granted {
+            code: NewCode {
+                scopes: scope(scopes),
+                ..code
+            },
+            consent: Some(NewConsent::Remembered),
+        };
+        on.one
+            .complete_authorization(&id, ending, by())
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        agreed(&[api]).await,
+        Some(scope("notes:read notes:write openid"))
+    );
+    assert_eq!(agreed(&[b]).await, Some(scope("notes:write")));
+    assert_eq!(agreed(&[api, b]).await, Some(scope("notes:write")));
+    assert_eq!(agreed(&[api, "https://c.example.com"]).await, None);
+    assert_eq!(agreed(&[]).await, None);
 }
 
 pub(super) async fn a_client_that_is_removed_takes_its_authorizations_along(on: &Instances) {
@@ -471,7 +528,7 @@ pub(super) async fn a_client_that_is_removed_takes_its_authorizations_along(on: 
             .is_none()
     );
     assert!(on.one.code(&code_hash(1)).await.unwrap().is_none());
-    assert_eq!(on.one.consent(&ada, &app).await, Ok(None));
+    assert_eq!(on.one.consent(&ada, &app, &at_api()).await, Ok(None));
 }
 
 pub(super) async fn a_purge_removes_what_is_over_and_no_more(on: &Instances) {

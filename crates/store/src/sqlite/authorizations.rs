@@ -89,7 +89,7 @@ impl Authorizations for SqliteStore {
                     }
                     insert_code(conn, &code, &request)?;
                     if let Some(consent) = consent {
-                        agreed(conn, &code, &request.client_id, consent, trail)?;
+                        agreed(conn, &code, &request, consent, trail)?;
                     }
                 }
                 Ending::Denied => {
@@ -141,8 +141,25 @@ impl Authorizations for SqliteStore {
         .await
     }
 
-    async fn consent(&self, user: &UserId, client: &ClientId) -> Result<Option<Scope>, StoreError> {
-        self.read(|conn| consent(conn, user, client))
+    async fn consent(
+        &self,
+        user: &UserId,
+        client: &ClientId,
+        resources: &[String],
+    ) -> Result<Option<Scope>, StoreError> {
+        self.read(|conn| {
+            let mut at_each: Option<Scope> = None;
+            for resource in resources {
+                let Some(scopes) = consent_at(conn, user, client, resource)? else {
+                    return Ok(None);
+                };
+                at_each = Some(match at_each {
+                    Some(before) => before.intersection(&scopes),
+                    None => scopes,
+                });
+            }
+            Ok(at_each)
+        })
     }
 
     async fn consents_of(&self, user: &UserId) -> Result<Vec<StoredConsent>, StoreError> {
@@ -295,10 +312,11 @@ fn insert_code(
 fn agreed(
     conn: &Connection,
     code: &NewCode,
-    client: &ClientId,
+    request: &AuthorizationRequest,
     how: NewConsent,
     trail: &Trail<'_>,
 ) -> rusqlite::Result<()> {
+    let client = &request.client_id;
     let remembered = how == NewConsent::Remembered;
     if remembered {
         let earlier = consent(conn, &code.user_id, client)?.unwrap_or_default();
@@ -312,6 +330,19 @@ fn agreed(
             earlier.union(&code.scopes).as_str(),
             trail.at().millis(),
         ])?;
+        for resource in &request.resources {
+            let earlier = consent_at(conn, &code.user_id, client, resource)?.unwrap_or_default();
+            conn.prepare_cached(
+                "INSERT INTO consent_resources (user_id, client_id, resource, scopes) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (user_id, client_id, resource) DO UPDATE SET scopes = excluded.scopes",
+            )?
+            .execute(params![
+                code.user_id.as_str(),
+                client.as_str(),
+                resource,
+                earlier.union(&code.scopes).as_str(),
+            ])?;
+        }
     }
     let given = NewAuditRecord::new(AuditKind::ConsentGiven)
         .user(&code.user_id)
@@ -326,6 +357,21 @@ fn consent(conn: &Connection, user: &UserId, client: &ClientId) -> rusqlite::Res
     conn.prepare_cached("SELECT scopes FROM consents WHERE user_id = ?1 AND client_id = ?2")?
         .query_row([user.as_str(), client.as_str()], |row| parsed(row, 0))
         .optional()
+}
+
+fn consent_at(
+    conn: &Connection,
+    user: &UserId,
+    client: &ClientId,
+    resource: &str,
+) -> rusqlite::Result<Option<Scope>> {
+    conn.prepare_cached(
+        "SELECT scopes FROM consent_resources WHERE user_id = ?1 AND client_id = ?2 AND resource = ?3",
+    )?
+    .query_row([user.as_str(), client.as_str(), resource], |row| {
+        parsed(row, 0)
+    })
+    .optional()
 }
 
 fn by_id(conn: &Connection, id: &InteractionHash) -> rusqlite::Result<Option<Authorization>> {

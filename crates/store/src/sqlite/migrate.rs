@@ -58,6 +58,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 11,
         sql: include_str!("migrations/0011_authorization_networks.sql"),
     },
+    Migration {
+        version: 12,
+        sql: include_str!("migrations/0012_consent_resources.sql"),
+    },
 ];
 
 /// Applies what is missing, in one transaction. A database that is up to date is only read.

@@ -306,7 +306,13 @@ async fn load(app: &App, id: &str, headers: &HeaderMap) -> Result<Loaded, Intera
         .ok_or(InteractionError::Over)?;
     let signed_in = signed_in(app, headers, now).await?;
     let earlier = match &signed_in {
-        Some((_, user)) => app.store.consent(&user.id, &client.client_id).await?,
+        Some((_, user)) => {
+            let resources = &waiting.request.resources;
+            let store = &app.store;
+            store
+                .consent(&user.id, &client.client_id, resources)
+                .await?
+        }
         None => None,
     };
     Ok(Loaded {

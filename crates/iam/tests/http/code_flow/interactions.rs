@@ -142,6 +142,16 @@ async fn c091_consent_is_asked_for_what_was_not_agreed_to() {
         ("scope=notes:read&prompt=consent", "consent"),
         ("scope=notes:read+notes:write", "consent"),
         ("scope=notes:write", "continue"),
+        // The same at another API is something else.
+        (
+            "scope=notes:write&resource=https://b.example.com",
+            "consent",
+        ),
+        (
+            "scope=notes:write&resource=https://b.example.com",
+            "continue",
+        ),
+        ("scope=notes:read&resource=https://b.example.com", "consent"),
         ("scope=notes:write&client_id=trusted", "continue"),
         // Anybody could listen there.
         (
@@ -166,11 +176,17 @@ async fn c091_consent_is_asked_for_what_was_not_agreed_to() {
         }
     }
     let app = "app".parse().unwrap();
-    let remembered = flow.service.store.consent(&flow.ada, &app).await.unwrap();
+    let api = [RESOURCE.to_owned()];
+    let remembered = flow
+        .service
+        .store
+        .consent(&flow.ada, &app, &api)
+        .await
+        .unwrap();
     assert_eq!(remembered, Some("notes:read notes:write".parse().unwrap()));
     let native = "native".parse().unwrap();
     assert_eq!(
-        flow.service.store.consent(&flow.ada, &native).await,
+        flow.service.store.consent(&flow.ada, &native, &api).await,
         Ok(None)
     );
 }
