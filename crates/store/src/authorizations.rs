@@ -48,8 +48,8 @@ pub enum Ending {
     Granted {
         /// The code.
         code: NewCode,
-        /// The user was asked and agreed.
-        consent: Option<NewConsent>,
+        /// Why it may.
+        consent: Agreement,
     },
     /// The user was asked and did not agree.
     Denied,
@@ -57,13 +57,17 @@ pub enum Ending {
     Refused,
 }
 
-/// What a user said.
+/// Why a client may have a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewConsent {
-    /// For this time.
+pub enum Agreement {
+    /// The user was asked and agreed, for this time.
     Once,
-    /// Not to be asked again.
+    /// The user was asked and agreed, and is not to be asked again.
     Remembered,
+    /// The user was not asked: they agreed earlier, to all of it and at each of the resources. It counts only if they still do.
+    Earlier,
+    /// No user is asked about this client.
+    Trusted,
 }
 
 /// A code to be issued.
@@ -151,6 +155,8 @@ pub enum CompleteAuthorization {
     Gone,
     /// The session is over, or the user may not sign in. Nothing changed.
     SessionOver,
+    /// What the user agreed to earlier was withdrawn. Nothing changed.
+    ConsentWithdrawn,
 }
 
 /// Outcome of [`Authorizations::redeem_code`].
@@ -197,7 +203,7 @@ pub trait Authorizations: Send + Sync {
         id: &InteractionHash,
     ) -> Result<Option<Authorization>, StoreError>;
     /// Ends a request that is not over at [`By::at`]: of concurrent ones, one succeeds. With a code, only while the user's
-    /// session lives; the consent is remembered in the same transaction.
+    /// session lives; the consent is remembered, or found to be there still, in the same transaction.
     async fn complete_authorization(
         &self,
         id: &InteractionHash,

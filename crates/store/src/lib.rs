@@ -59,8 +59,8 @@ pub use audit::{
     NewAuditRecord, Refusal, UnknownWord,
 };
 pub use authorizations::{
-    Authorization, Authorizations, Code, CompleteAuthorization, Ending, MaxWaiting, NewCode,
-    NewConsent, RedeemCode, StartAuthorization, StoredConsent, WithdrawConsent,
+    Agreement, Authorization, Authorizations, Code, CompleteAuthorization, Ending, MaxWaiting,
+    NewCode, RedeemCode, StartAuthorization, StoredConsent, WithdrawConsent,
 };
 pub use grants::{Grant, Grants, GrantsOf, NewGrant, Revoked, RotateGrant, StartGrant, Successor};
 pub use marks::{Mark, MarkHash, Marks, Purpose};

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 use super::Instances;
 use super::fixtures::*;
 use crate::{
-    Actor, AddOAuthClient, AuditFilter, AuditKind, AuditReason, Authorization, By, Code,
-    CompleteAuthorization, Ending, GrantsOf, MaxWaiting, NewCode, NewConsent, NewGrant, RedeemCode,
+    Actor, AddOAuthClient, Agreement, AuditFilter, AuditKind, AuditReason, Authorization, By, Code,
+    CompleteAuthorization, Ending, GrantsOf, MaxWaiting, NewCode, NewGrant, RedeemCode,
     StartAuthorization, Store, StoredConsent, WithdrawConsent,
 };
 
@@ -79,7 +79,7 @@ fn granted(number: u32, user: &UserId, session: &SessionId) -> Ending {
             auth_time: NOW.minus_secs(5),
             expires_at: NOW.plus_secs(60),
         },
-        consent: None,
+        consent: Agreement::Trusted,
     }
 }
 
@@ -371,12 +371,12 @@ pub(super) async fn a_consent_grows_and_is_withdrawn(on: &Instances) {
     let app = client_id("app");
     assert_eq!(on.one.consent(&ada, &app, &at_api()).await, Ok(None));
     for (number, scopes, how, then) in [
-        (1, "notes:read", NewConsent::Once, None),
-        (2, "notes:read", NewConsent::Remembered, Some("notes:read")),
+        (1, "notes:read", Agreement::Once, None),
+        (2, "notes:read", Agreement::Remembered, Some("notes:read")),
         (
             3,
             "openid",
-            NewConsent::Remembered,
+            Agreement::Remembered,
             Some("notes:read openid"),
         ),
     ] {
@@ -389,7 +389,7 @@ pub(super) async fn a_consent_grows_and_is_withdrawn(on: &Instances) {
                 scopes: scope(scopes),
                 ..code
             },
-            consent: Some(how),
+            consent: how,
         };
         let completed = on
             .one
@@ -452,6 +452,38 @@ pub(super) async fn c102_with_a_consent_end_its_grants_and_codes(on: &Instances)
     assert_eq!(again, Ok(WithdrawConsent::NotFound));
 }
 
+pub(super) async fn c091_a_consent_that_was_withdrawn_gives_no_code(on: &Instances) {
+    let ada = asked(on).await;
+    let app = client_id("app");
+    let end = async |number, scopes, consent| {
+        wait(&*on.one, number).await;
+        let Ending::Granted { code, .. } = granted(number, &ada, &session_id(1)) else {
+            panic!("it is granted");
+        };
+        let scopes = scope(scopes);
+        let code = NewCode { scopes, ..code };
+        let ending = Ending::Granted { code, consent };
+        let id = interaction(number);
+        on.one.complete_authorization(&id, ending, by()).await
+    };
+    let (completed, gone) = (
+        Ok(CompleteAuthorization::Completed),
+        Ok(CompleteAuthorization::ConsentWithdrawn),
+    );
+    let (now, earlier) = (Agreement::Remembered, Agreement::Earlier);
+    assert_eq!(end(2, "notes:read", earlier).await, gone);
+    assert_eq!(end(3, "notes:read", now).await, completed);
+    assert_eq!(end(4, "notes:read", earlier).await, completed);
+    assert_eq!(end(5, "notes:read notes:write", earlier).await, gone);
+    let withdrawn = on.two.withdraw_consent(&ada, &app, by()).await;
+    assert_eq!(withdrawn, Ok(WithdrawConsent::Withdrawn { ended: 0 }));
+    assert_eq!(end(6, "notes:read", earlier).await, gone);
+    assert!(on.two.code(&code_hash(6)).await.unwrap().is_none());
+    // The user can be asked still.
+    let waiting = on.two.authorization(&interaction(6)).await.unwrap();
+    assert!(waiting.is_some());
+}
+
 pub(super) async fn c091_a_consent_is_for_the_resources_that_were_shown(on: &Instances) {
     let ada = asked(on).await;
     let app = client_id("app");
@@ -485,7 +517,7 @@ pub(super) async fn c091_a_consent_is_for_the_resources_that_were_shown(on: &Ins
                 scopes: scope(scopes),
                 ..code
             },
-            consent: Some(NewConsent::Remembered),
+            consent: Agreement::Remembered,
         };
         on.one
             .complete_authorization(&id, ending, by())
@@ -511,7 +543,7 @@ pub(super) async fn a_client_that_is_removed_takes_its_authorizations_along(on: 
     };
     let ending = Ending::Granted {
         code,
-        consent: Some(NewConsent::Remembered),
+        consent: Agreement::Remembered,
     };
     on.one
         .complete_authorization(&interaction(2), ending, by())
@@ -565,7 +597,7 @@ pub(super) async fn c151_what_a_user_says_is_recorded(on: &Instances) {
     };
     let ending = Ending::Granted {
         code,
-        consent: Some(NewConsent::Remembered),
+        consent: Agreement::Remembered,
     };
     let user = By::user(ada.clone(), NOW).from("192.0.2.1".parse().unwrap());
     on.one

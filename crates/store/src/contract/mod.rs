@@ -167,6 +167,7 @@ cases! { ($)
         c018_no_grant_begins_for_who_was_disabled
         a_consent_grows_and_is_withdrawn
         c091_a_consent_is_for_the_resources_that_were_shown
+        c091_a_consent_that_was_withdrawn_gives_no_code
         c102_with_a_consent_end_its_grants_and_codes
         a_client_that_is_removed_takes_its_authorizations_along
         a_purge_removes_what_is_over_and_no_more

@@ -13,9 +13,9 @@ use super::grants::{end_grants_of_both, insert_grant};
 use super::rows::{damaged, optional, parsed, timestamp};
 use super::sessions::count;
 use crate::{
-    AuditKind, AuditReason, Authorization, Authorizations, By, Code, CompleteAuthorization, Ending,
-    MaxWaiting, NewAuditRecord, NewCode, NewConsent, NewGrant, RedeemCode, StartAuthorization,
-    StartGrant, StoreError, StoredConsent, WithdrawConsent,
+    Agreement, AuditKind, AuditReason, Authorization, Authorizations, By, Code,
+    CompleteAuthorization, Ending, MaxWaiting, NewAuditRecord, NewCode, NewGrant, RedeemCode,
+    StartAuthorization, StartGrant, StoreError, StoredConsent, WithdrawConsent,
 };
 
 /// Rows that one purge command removes, so that other writes never wait long behind it.
@@ -87,9 +87,19 @@ impl Authorizations for SqliteStore {
                     if !is_live(conn, &code.user_id, &code.session_id)? {
                         return Ok(CompleteAuthorization::SessionOver);
                     }
+                    let at = &request.resources;
+                    let covers = |earlier: Scope| code.scopes.is_subset(&earlier);
+                    if consent == Agreement::Earlier
+                        && !consent_at_each(conn, &code.user_id, &request.client_id, at)?
+                            .is_some_and(covers)
+                    {
+                        return Ok(CompleteAuthorization::ConsentWithdrawn);
+                    }
                     insert_code(conn, &code, &request)?;
-                    if let Some(consent) = consent {
-                        agreed(conn, &code, &request, consent, trail)?;
+                    match consent {
+                        Agreement::Once => agreed(conn, &code, &request, false, trail)?,
+                        Agreement::Remembered => agreed(conn, &code, &request, true, trail)?,
+                        Agreement::Earlier | Agreement::Trusted => {}
                     }
                 }
                 Ending::Denied => {
@@ -147,19 +157,7 @@ impl Authorizations for SqliteStore {
         client: &ClientId,
         resources: &[String],
     ) -> Result<Option<Scope>, StoreError> {
-        self.read(|conn| {
-            let mut at_each: Option<Scope> = None;
-            for resource in resources {
-                let Some(scopes) = consent_at(conn, user, client, resource)? else {
-                    return Ok(None);
-                };
-                at_each = Some(match at_each {
-                    Some(before) => before.intersection(&scopes),
-                    None => scopes,
-                });
-            }
-            Ok(at_each)
-        })
+        self.read(|conn| consent_at_each(conn, user, client, resources))
     }
 
     async fn consents_of(&self, user: &UserId) -> Result<Vec<StoredConsent>, StoreError> {
@@ -313,11 +311,10 @@ fn agreed(
     conn: &Connection,
     code: &NewCode,
     request: &AuthorizationRequest,
-    how: NewConsent,
+    remembered: bool,
     trail: &Trail<'_>,
 ) -> rusqlite::Result<()> {
     let client = &request.client_id;
-    let remembered = how == NewConsent::Remembered;
     if remembered {
         let earlier = consent(conn, &code.user_id, client)?.unwrap_or_default();
         conn.prepare_cached(
@@ -357,6 +354,25 @@ fn consent(conn: &Connection, user: &UserId, client: &ClientId) -> rusqlite::Res
     conn.prepare_cached("SELECT scopes FROM consents WHERE user_id = ?1 AND client_id = ?2")?
         .query_row([user.as_str(), client.as_str()], |row| parsed(row, 0))
         .optional()
+}
+
+fn consent_at_each(
+    conn: &Connection,
+    user: &UserId,
+    client: &ClientId,
+    resources: &[String],
+) -> rusqlite::Result<Option<Scope>> {
+    let mut at_each: Option<Scope> = None;
+    for resource in resources {
+        let Some(scopes) = consent_at(conn, user, client, resource)? else {
+            return Ok(None);
+        };
+        at_each = Some(match at_each {
+            Some(before) => before.intersection(&scopes),
+            None => scopes,
+        });
+    }
+    Ok(at_each)
 }
 
 fn consent_at(

@@ -22,8 +22,7 @@ use sessionmint_oauth::{
     Timestamp, UserId,
 };
 use sessionmint_store::{
-    Authorization, By, CompleteAuthorization, Ending, NewCode, NewConsent, Session, StoreError,
-    User,
+    Agreement, Authorization, By, CompleteAuthorization, Ending, NewCode, Session, StoreError, User,
 };
 use tracing::field::display;
 
@@ -243,10 +242,13 @@ async fn grant(
     by: By,
 ) -> Result<(String, &'static str, ClientId), InteractionError> {
     let (session, user) = loaded.signed_in.ok_or(InteractionError::Needed)?;
-    let consent = if is_known(&loaded.waiting.request, &loaded.client) {
-        NewConsent::Remembered
-    } else {
-        NewConsent::Once
+    let consent = match answer {
+        Answer::Approve if is_known(&loaded.waiting.request, &loaded.client) => {
+            Agreement::Remembered
+        }
+        Answer::Approve => Agreement::Once,
+        _ if loaded.client.trusted => Agreement::Trusted,
+        _ => Agreement::Earlier,
     };
     let code = AuthorizationCode::from_random(random::bytes(&*app.random)?);
     let ending = Ending::Granted {
@@ -258,7 +260,7 @@ async fn grant(
             auth_time: session.auth_time,
             expires_at: loaded.now.plus_secs(MAX_CODE_SECS),
         },
-        consent: (answer == Answer::Approve).then_some(consent),
+        consent,
     };
     complete(app, loaded.id, ending, by).await?;
     let return_to = return_to(&loaded.waiting.request);
@@ -275,7 +277,9 @@ async fn complete(
     match app.store.complete_authorization(&id, ending, by).await? {
         CompleteAuthorization::Completed => Ok(()),
         CompleteAuthorization::Gone => Err(InteractionError::Over),
-        CompleteAuthorization::SessionOver => Err(InteractionError::Needed),
+        CompleteAuthorization::SessionOver | CompleteAuthorization::ConsentWithdrawn => {
+            Err(InteractionError::Needed)
+        }
     }
 }
 
