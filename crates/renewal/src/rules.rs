@@ -62,8 +62,9 @@ pub const OFFER_AGAIN: u32 = 3;
 /// Another tab that mints is given this long to come up with the token, …
 pub const FOLLOW: u64 = 1_200;
 
-/// … and this much more at random, so that not all who waited for a tab that hangs mint at the same moment.
-pub const FOLLOW_SPREAD: u64 = 300;
+/// … and up to this much more, drawn so that one of those who waited for a tab that hangs is the first and the others hear of
+/// it.
+pub const FOLLOW_SPREAD: u64 = 400;
 
 /// However many tabs say that they mint, nobody follows them for longer.
 pub const FOLLOW_MAX: u64 = 4_000;

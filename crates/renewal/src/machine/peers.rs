@@ -28,7 +28,7 @@ impl Machine {
                     && let Some(asking) = key.flight.as_mut().and_then(|f| f.asking.as_mut())
                 {
                     let limit = *asking.follows_until.get_or_insert(now.mono + FOLLOW_MAX);
-                    let until = now.mono + FOLLOW + now.share(FOLLOW_SPREAD);
+                    let until = now.mono + FOLLOW + now.late_share(FOLLOW_SPREAD);
                     asking.until = until.min(limit);
                 }
             }
